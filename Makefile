@@ -1,0 +1,71 @@
+# caredata: a linked care database inside PostgreSQL
+#
+#   make            build the library and the install script
+#   make install    install them into the server that PG_CONFIG names
+#   make installcheck   run the suites against a running server
+#   make test       everything, on a private server of its own
+#   make demo       the whole path on made-up data; make demo-stop ends it
+#
+# docs/developer.md lists the longer targets.
+
+EXTENSION    = caredata
+EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" \
+	$(dir $(lastword $(MAKEFILE_LIST)))caredata.control)
+
+MODULE_big = caredata
+OBJS = \
+	src/caredata.o \
+	src/catalog.o \
+	src/field.o \
+	src/field_parse.o \
+	src/handle.o \
+	src/keyring.o \
+	src/nhs_number.o \
+	src/nhs_number_parse.o \
+	src/postcode.o \
+	src/postcode_parse.o \
+	src/pseudonym.o \
+	src/visible.o
+
+# The install script is the concatenation of these, in dependency order: a
+# part may use what stands above it and nothing below.
+SQL_PARTS = \
+	sql/caredata.sql \
+	sql/identifier.sql \
+	sql/field.sql \
+	sql/handle.sql \
+	sql/keyring.sql \
+	sql/pseudonym.sql \
+	sql/dataset.sql \
+	sql/care_database.sql \
+	sql/objection.sql \
+	sql/agreement.sql \
+	sql/visible.sql \
+	sql/linkage.sql \
+	sql/load.sql \
+	sql/release.sql \
+	sql/disclosure.sql
+
+DATA        = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
+DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
+
+PG_CPPFLAGS = -I$(srcdir)/src -DCAREDATA_VERSION='"$(EXTVERSION)"'
+SHLIB_LINK  = -lcrypto -lsodium
+
+REGRESS        = $(sort $(basename $(notdir $(wildcard $(srcdir)/test/sql/*.sql))))
+REGRESS_OPTS   = --inputdir=$(srcdir)/test
+ISOLATION      = $(sort $(basename $(notdir $(wildcard $(srcdir)/test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
+TAP_TESTS      = 1
+PROVE_TESTS    = $(sort $(wildcard $(srcdir)/test/t/*.pl))
+
+EXTRA_CLEAN = $(DATA_built) bench.jsonl tmp_check output_iso
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(EXTENSION)--$(EXTVERSION).sql: $(addprefix $(srcdir)/,$(SQL_PARTS)) $(srcdir)/caredata.control
+	cat $(addprefix $(srcdir)/,$(SQL_PARTS)) > $@
+
+$(OBJS): $(wildcard $(srcdir)/src/*.h)

@@ -1,0 +1,42 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 15, 16, 17 and 18, in one place.
+ *
+ * No other file tests PG_VERSION_NUM.
+ */
+#ifndef CAREDATA_COMPAT_H
+#define CAREDATA_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "caredata needs PostgreSQL 15 or later"
+#endif
+
+/* 16: varatt.h left postgres.h */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
+ * 16: soft errors.  Earlier servers have no caller that could take one, so an
+ * error is an error.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define ereturn(context_, dummy_value_, ...) \
+	do { \
+		(void) (context_); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value_; \
+	} while (0)
+#endif
+
+/* 18: a module can name itself and its version */
+#ifdef PG_MODULE_MAGIC_EXT
+#define CAREDATA_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "caredata", .version = CAREDATA_VERSION)
+#else
+#define CAREDATA_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* CAREDATA_COMPAT_H */
