@@ -9,8 +9,9 @@
 # docs/developer.md lists the longer targets.
 
 EXTENSION    = caredata
+TOP         := $(dir $(lastword $(MAKEFILE_LIST)))
 EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" \
-	$(dir $(lastword $(MAKEFILE_LIST)))caredata.control)
+	$(TOP)caredata.control)
 
 MODULE_big = caredata
 OBJS = \
@@ -62,10 +63,42 @@ PROVE_TESTS    = $(sort $(wildcard $(srcdir)/test/t/*.pl))
 EXTRA_CLEAN = $(DATA_built) bench.jsonl tmp_check output_iso
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+# The targets below install what they need; the others need it to be there.
+all install installcheck clean:
+	@echo "PostgreSQL's development files are missing: install" \
+		"postgresql-server-dev-15 or later, or set PG_CONFIG" >&2; exit 1
+endif
 
 $(EXTENSION)--$(EXTVERSION).sql: $(addprefix $(srcdir)/,$(SQL_PARTS)) $(srcdir)/caredata.control
 	cat $(addprefix $(srcdir)/,$(SQL_PARTS)) > $@
 
 $(OBJS): $(wildcard $(srcdir)/src/*.h)
+
+# What follows works on private servers, never on the one that PG_CONFIG names.
+.PHONY: test demo demo-stop bench matrix fuzz dist
+
+test:
+	$(TOP)test/run $(SUITES)
+
+demo:
+	$(TOP)demo/run
+
+demo-stop:
+	$(TOP)demo/run --stop
+
+bench:
+	$(TOP)test/bench/run
+
+matrix:
+	$(TOP)test/matrix/run
+
+fuzz:
+	$(TOP)test/fuzz/run
+
+dist:
+	git -C $(TOP). archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		--output=$(CURDIR)/$(EXTENSION)-$(EXTVERSION).zip HEAD
