@@ -15,6 +15,7 @@ EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" \
 
 MODULE_big = caredata
 OBJS = \
+	src/agreement.o \
 	src/caredata.o \
 	src/catalog.o \
 	src/field.o \
