@@ -1,0 +1,342 @@
+-- ---------------------------------------------------------------------------
+-- Releases in force: what an approved release makes in the database, and how
+-- it is suspended, resumed and ended.
+--
+-- An active release is a reader role, a definer role, a schema of plain views
+-- owned by the definer, and one policy on every permitted care table. The
+-- views choose and treat columns and restrict no row; the policies restrict
+-- rows. No setting of a session takes part.
+-- ---------------------------------------------------------------------------
+
+-- ------------------------------------------------------------ treatments
+-- Pure functions of their argument, open to everybody: they know no more than
+-- their caller. None is LEAKPROOF, for a condition on a treated column is not
+-- what makes an index work.
+
+CREATE FUNCTION caredata.year_of(day date) RETURNS smallint
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN CASE WHEN pg_catalog.isfinite(day) THEN EXTRACT(year FROM day)::smallint END;
+COMMENT ON FUNCTION caredata.year_of(date) IS
+	'Treatment year: the calendar year of a date';
+
+CREATE FUNCTION caredata.month_of(day date) RETURNS date
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN CASE WHEN pg_catalog.isfinite(day)
+		THEN day - (EXTRACT(day FROM day)::integer - 1) END;
+COMMENT ON FUNCTION caredata.month_of(date) IS
+	'Treatment month: the first day of the month of a date';
+
+CREATE FUNCTION caredata.age_band(birth_year smallint, on_day date) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN CASE
+		WHEN NOT pg_catalog.isfinite(on_day) THEN NULL
+		WHEN EXTRACT(year FROM on_day)::integer < birth_year THEN NULL
+		WHEN EXTRACT(year FROM on_day)::integer - birth_year >= 90 THEN '90+'
+		ELSE pg_catalog.to_char((EXTRACT(year FROM on_day)::integer - birth_year) / 5 * 5, 'FM00')
+			|| '-'
+			|| pg_catalog.to_char((EXTRACT(year FROM on_day)::integer - birth_year) / 5 * 5 + 4, 'FM00')
+		END;
+COMMENT ON FUNCTION caredata.age_band(smallint, date) IS
+	'Treatment age_band: five-year band, 00-04 to 85-89 and 90+, of the age reached in the year of the day; NULL before birth';
+
+-- The text of one column of a release's view. The handle is written out only
+-- here, in activate_release() and nowhere else.
+CREATE FUNCTION caredata.treated_column(
+	release_id  integer,
+	column_name name,
+	field_type  text,
+	treatment   text,
+	result_name name)
+	RETURNS text
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CASE treatment
+		WHEN 'keep' THEN
+			RETURN format('t.%I AS %I', column_name, result_name);
+		WHEN 'year' THEN
+			RETURN format('caredata.year_of(t.%I) AS %I', column_name, result_name);
+		WHEN 'month' THEN
+			RETURN format('caredata.month_of(t.%I) AS %I', column_name, result_name);
+		WHEN 'age_band' THEN
+			RETURN format('caredata.age_band(t.%I, CURRENT_DATE) AS %I', column_name, result_name);
+		WHEN 'area' THEN
+			RETURN format('caredata.postcode_area(t.%I) AS %I', column_name, result_name);
+		WHEN 'district' THEN
+			RETURN format('caredata.postcode_district(t.%I) AS %I', column_name, result_name);
+		WHEN 'sector' THEN
+			RETURN format('caredata.postcode_sector(t.%I) AS %I', column_name, result_name);
+		WHEN 'record_pid' THEN
+			RETURN format('caredata.record_pid(t.%I::%s, %L::caredata.release_ref) AS %I',
+						  column_name,
+						  CASE field_type WHEN 'text' THEN 'text' ELSE 'bigint' END,
+						  release_id, result_name);
+	END CASE;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, text, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.treated_column(integer, name, text, text, name) IS
+	'One column of a release''s view, in SQL: the treatments are written here and can be nothing else';
+
+-- ------------------------------------------------------------- activation
+
+-- A care table is released only if nothing but policies for named roles lets
+-- anyone see a row of it, by the table or by a partition.
+CREATE FUNCTION caredata.check_row_security(care_table regclass) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	open_table regclass;
+BEGIN
+	SELECT c.oid INTO open_table
+	FROM pg_class c
+	WHERE (c.oid = care_table
+		   OR c.oid IN (SELECT p.relid FROM pg_partition_tree(care_table) p))
+	  AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity
+		   OR EXISTS (SELECT FROM pg_policy p
+					  WHERE p.polrelid = c.oid AND p.polpermissive
+						AND 0::oid = ANY (p.polroles)))
+	ORDER BY c.oid
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'table "%" is not protected by row security', open_table
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'A care table and all its partitions need row security enabled and forced, and no policy for PUBLIC.',
+				  HINT = 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY and FORCE ROW LEVEL SECURITY; drop policies made by hand.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.check_row_security(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_row_security(regclass) IS
+	'Raises unless a care table and all its partitions have row security enabled, forced and closed to PUBLIC';
+
+-- A code that is in no reference table would give a population without people
+-- and an analyst who wonders why.
+CREATE FUNCTION caredata.check_population(kind text, codes text[]) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text;
+BEGIN
+	CASE kind
+		WHEN 'everyone' THEN
+			RETURN;
+		WHEN 'commissioner' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM care.commissioner k WHERE k.commissioner_code = c);
+		WHEN 'practice' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM care.practice k WHERE k.practice_code = c);
+		WHEN 'lsoa' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM care.lsoa k WHERE k.lsoa_code = c);
+	END CASE;
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'population of the release is not known'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Table care.%s has no row for: %s.', kind, missing),
+				  HINT = 'Load the reference table first, or discard the release and draft it with codes that exist.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.check_population(text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_population(text, text[]) IS
+	'Raises unless every code of a population is in its reference table';
+
+CREATE TABLE caredata.reference_table (
+	table_name  name PRIMARY KEY,
+	description text NOT NULL
+);
+COMMENT ON TABLE caredata.reference_table IS
+	'Tables of schema care that hold public facts and no person; every release shows each as a view';
+INSERT INTO caredata.reference_table VALUES
+	('practice', 'GP practices'),
+	('commissioner', 'Commissioners of care: ICBs, sub-ICB locations and the CCGs before them'),
+	('practice_commissioner', 'Which commissioner a practice belonged to, and when'),
+	('provider', 'Providers of care'),
+	('lsoa', 'Lower layer super output areas'),
+	('code_list', 'Codes and what they mean');
+
+CREATE FUNCTION caredata.activate_release(release integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	approved caredata.release;
+	agreement caredata.agreement;
+	handle text;
+	reader name;
+	definer name;
+	permitted record;
+	field record;
+	reference record;
+	routine text;
+BEGIN
+	-- Two activations would both rewrite the privileges of the same functions.
+	LOCK TABLE caredata.release IN SHARE ROW EXCLUSIVE MODE;
+	approved := caredata.lock_release(activate_release.release, 'approved');
+	SELECT a.* INTO agreement FROM caredata.agreement a
+	WHERE a.agreement_id = approved.agreement_id;
+	handle := approved.release_id::text;
+	reader := approved.name || '_reader';
+	definer := approved.name || '_definer';
+
+	IF approved.ends_on < CURRENT_DATE THEN
+		RAISE EXCEPTION 'term of release "%" is over', approved.name
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Draft a new release.';
+	END IF;
+	PERFORM caredata.check_release_name_free(approved.name);
+	PERFORM caredata.check_population(approved.population_kind, approved.population_codes);
+
+	EXECUTE format('CREATE ROLE %I NOLOGIN', reader);
+	EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', definer);
+	EXECUTE format('COMMENT ON ROLE %I IS %L', reader,
+				   format('Readers of release %s of agreement %s', approved.name, agreement.reference));
+	EXECUTE format('COMMENT ON ROLE %I IS %L', definer,
+				   format('Owner of the views of release %s; to be granted to nobody', approved.name));
+	UPDATE caredata.domain d SET reader_role = reader WHERE d.domain_id = approved.release_id;
+
+	EXECUTE format('CREATE SCHEMA %I', approved.name);
+	EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', approved.name);
+	EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', approved.name, reader);
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', approved.name,
+				   format('%s. %s for %s (%s), agreement %s, from %s to %s',
+						  rtrim(approved.purpose, '. '), initcap(approved.identifiability),
+						  agreement.organisation_name, agreement.organisation_code,
+						  agreement.reference, approved.starts_on, approved.ends_on));
+
+	FOR permitted IN
+		SELECT d.dataset, d.setting, d.description,
+			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns,
+			   string_agg(', ' || caredata.treated_column(approved.release_id, c.column_name,
+						  c.field_type, rc.treatment, coalesce(t.result_name, c.column_name)),
+						  '' ORDER BY c.position) AS shown_columns
+		FROM caredata.release_column rc
+		JOIN caredata.dataset d ON d.dataset = rc.dataset
+		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
+		JOIN caredata.treatment t ON t.treatment = rc.treatment
+		WHERE rc.release_id = approved.release_id
+		GROUP BY d.dataset, d.setting, d.description
+		ORDER BY d.dataset
+	LOOP
+		PERFORM caredata.check_row_security(format('care.%I', permitted.dataset)::regclass);
+		EXECUTE format('GRANT SELECT (person_id%s) ON care.%I TO %I',
+					   permitted.read_columns, permitted.dataset, definer);
+		EXECUTE format('CREATE POLICY %I ON care.%I AS PERMISSIVE FOR SELECT TO %I'
+					   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
+					   approved.name, permitted.dataset, definer, handle, permitted.setting);
+		EXECUTE format('CREATE VIEW %I.%I AS SELECT'
+					   ' caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t',
+					   approved.name, permitted.dataset, handle,
+					   permitted.shown_columns, permitted.dataset);
+		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
+					   approved.name, permitted.dataset, permitted.description);
+		EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', approved.name, permitted.dataset,
+					   'Pseudonym of the person in this release; the same in all its views, and in no other release');
+		FOR field IN
+			SELECT rc.shown_as, rc.treatment, rc.description, t.description AS shown
+			FROM caredata.release_columns(approved.release_id) rc
+			JOIN caredata.treatment t ON t.treatment = rc.treatment
+			WHERE rc.dataset = permitted.dataset
+		LOOP
+			EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L',
+						   approved.name, permitted.dataset, field.shown_as,
+						   CASE field.treatment WHEN 'keep' THEN field.description
+						   ELSE format('%s; shown: %s', field.description, field.shown) END);
+		END LOOP;
+	END LOOP;
+
+	FOR reference IN SELECT r.* FROM caredata.reference_table r ORDER BY r.table_name LOOP
+		EXECUTE format('GRANT SELECT ON care.%I TO %I', reference.table_name, definer);
+		EXECUTE format('CREATE VIEW %I.%I AS SELECT * FROM care.%I',
+					   approved.name, reference.table_name, reference.table_name);
+		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
+					   approved.name, reference.table_name, reference.description);
+	END LOOP;
+
+	FOR permitted IN
+		SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = approved.name AND c.relkind = 'v'
+	LOOP
+		EXECUTE format('REVOKE ALL ON %I.%I FROM PUBLIC', approved.name, permitted.relname);
+		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', approved.name, permitted.relname, definer);
+		EXECUTE format('GRANT SELECT ON %I.%I TO %I', approved.name, permitted.relname, reader);
+	END LOOP;
+
+	-- PostgreSQL runs the functions of views and policies as the reader.
+	FOREACH routine IN ARRAY ARRAY[
+		'caredata.pid(integer, caredata.release_ref)',
+		'caredata.person_of(caredata.pseudonym, caredata.release_ref)',
+		'caredata.record_pid(bigint, caredata.release_ref)',
+		'caredata.record_pid(text, caredata.release_ref)',
+		'caredata.visible(integer, caredata.release_ref, text)']
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
+	END LOOP;
+
+	PERFORM caredata.set_release_state(approved.release_id, 'active');
+	PERFORM caredata.build_visible_sets(approved.release_id);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.activate_release(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.activate_release(integer) IS
+	'Puts an approved release in force: its roles, schema, views, policies and visible sets, all or nothing. Grant the reader role to people next';
+
+-- -------------------------------------------------------------- lifecycle
+
+CREATE FUNCTION caredata.suspend_release(release integer, reason text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM caredata.lock_release(suspend_release.release, 'active');
+	PERFORM caredata.set_release_state(suspend_release.release, 'suspended', suspend_release.reason);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.suspend_release(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.suspend_release(integer, text) IS
+	'Stops an active release; every statement that starts after the commit is refused';
+
+CREATE FUNCTION caredata.resume_release(release integer, reason text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM caredata.lock_release(resume_release.release, 'suspended');
+	PERFORM caredata.set_release_state(resume_release.release, 'active', resume_release.reason);
+	PERFORM caredata.build_visible_sets(resume_release.release);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.resume_release(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.resume_release(integer, text) IS
+	'Puts a suspended release in force again; a guardian decides that';
+
+CREATE FUNCTION caredata.end_release(release integer, reason text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM caredata.lock_release(end_release.release, 'approved', 'active', 'suspended');
+	PERFORM caredata.set_release_state(end_release.release, 'ended', end_release.reason);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.end_release(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.end_release(integer, text) IS
+	'Ends a release for good; its schema stays, so that a reader is told so instead of finding nothing';
+
+INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_admin', 'caredata.activate_release(integer)'),
+	('caredata_admin', 'caredata.suspend_release(integer,text)'),
+	('caredata_admin', 'caredata.end_release(integer,text)'),
+	('caredata_guardian', 'caredata.suspend_release(integer,text)'),
+	('caredata_guardian', 'caredata.resume_release(integer,text)'),
+	('caredata_guardian', 'caredata.end_release(integer,text)');
+
