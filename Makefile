@@ -55,13 +55,16 @@ PG_CPPFLAGS = -I$(srcdir)/src -DCAREDATA_VERSION='"$(EXTVERSION)"'
 SHLIB_LINK  = -lcrypto -lsodium
 
 REGRESS        = $(sort $(basename $(notdir $(wildcard $(srcdir)/test/sql/*.sql))))
-REGRESS_OPTS   = --inputdir=$(srcdir)/test
+# pg_regress looks for sql/NAME.sql in its output directory first, and the
+# install script's parts are in sql/
+REGRESS_OPTS   = --inputdir=$(srcdir)/test --outputdir=$(srcdir)/test
 ISOLATION      = $(sort $(basename $(notdir $(wildcard $(srcdir)/test/isolation/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard $(srcdir)/test/t/*.pl))
 
-EXTRA_CLEAN = $(DATA_built) bench.jsonl tmp_check output_iso
+EXTRA_CLEAN = $(DATA_built) bench.jsonl tmp_check output_iso \
+	test/results test/regression.diffs test/regression.out
 
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))

@@ -470,6 +470,17 @@ BEGIN
 				  HINT = 'Treat it as record_pid or drop it.';
 	END IF;
 
+	IF rule.treatment <> 'drop'
+	   AND (coalesce(rule.result_name, field.column_name) = 'pid'
+			OR EXISTS (SELECT FROM caredata.release_columns(permit_column.release) s
+					   WHERE s.dataset = field.dataset AND s.column_name <> field.column_name
+						 AND s.shown_as = coalesce(rule.result_name, field.column_name))) THEN
+		RAISE EXCEPTION 'column "%" of dataset "%" would have the name of another',
+			field.column_name, field.dataset
+			USING ERRCODE = 'duplicate_column',
+				  HINT = 'Drop one of them, or treat it otherwise; the pseudonym is always named pid.';
+	END IF;
+
 	PERFORM caredata.add_release_author(permit_column.release);
 	DELETE FROM caredata.release_column r
 	WHERE r.release_id = permit_column.release AND r.dataset = field.dataset
