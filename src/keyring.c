@@ -57,6 +57,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "port.h"
+#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
