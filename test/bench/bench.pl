@@ -1,0 +1,580 @@
+#!/usr/bin/perl
+#
+# The rows of make bench.  Called by test/bench/run with the private directory
+# and the names of rows; the server is found by PGHOST.
+#
+# Each pair is measured in turns (A B A B ...) after a warm-up of either side,
+# in sessions that stay open, and the ratio is taken in each turn.  Reported:
+# the median of either side, the median of the ratios and their spread.  The
+# machine may drift and other work may run: ratios can be trusted, absolute
+# figures belong to the machine.  docs/bench.md says what each row means.
+
+use strict;
+use warnings;
+
+use IPC::Open2;
+use JSON::PP;
+use Time::HiRes qw(time);
+
+my ($work, @wanted) = @ARGV;
+my $records = $ENV{BENCH_RECORDS} || 1_000_000;
+my $people = $ENV{BENCH_PEOPLE} || 1_700_000;
+my $releases = $ENV{BENCH_RELEASES} || 50;
+my $rounds = $ENV{BENCH_ROUNDS} || 7;
+
+my $json = JSON::PP->new->canonical;
+my @table;
+
+open(my $jsonl, '>', "$work/bench.jsonl") or die "bench.jsonl: $!";
+$| = 1;
+
+# Rows that share data are measured together, in this order.
+my @groups = (
+	[ \&measure_pid, qw(pid_vs_pgcrypto_hmac pid_vs_bare_aes_block) ],
+	[ \&measure_load, qw(load_vs_copy_insert) ],
+	[
+		\&measure_releases, qw(rls_aggregate_vs_unprotected
+		  rls_aggregate_vs_floor_policy rls_count_vs_floor_policy
+		  pid_join_vs_integer_join pid_lookup_ms objection_ms_50_releases)
+	]);
+
+for my $name (@wanted)
+{
+	die "no row \"$name\"\n" unless grep { $_ eq $name } map { @$_ } @groups;
+}
+for my $group (@groups)
+{
+	my ($measure, @names) = @$group;
+	my %want = map { $_ => 1 }
+	  grep { my $name = $_; !@wanted || grep { $_ eq $name } @wanted } @names;
+
+	$measure->(\%want) if %want;
+}
+print_table();
+
+# ---------------------------------------------------------------- figures
+
+sub median
+{
+	my @sorted = sort { $a <=> $b } @_;
+	my $n = @sorted;
+
+	return ($sorted[ ($n - 1) / 2 ] + $sorted[ $n / 2 ]) / 2;
+}
+
+# Run each side once for nothing and then all of them in turns; the result is
+# a list of figures for each side.
+sub take_turns
+{
+	my ($count, %side) = @_;
+	my @names = sort keys %side;
+	my %figures;
+
+	$side{$_}->() for @names;
+	for my $turn (1 .. $count)
+	{
+		push @{ $figures{$_} }, $side{$_}->() for @names;
+	}
+	return %figures;
+}
+
+# report NAME, unit => ..., better => 'higher' or 'lower', goal => ...,
+# ours => [...], other => [...].  Both are costs (lower is better) unless
+# "speed" is true.  The ratio is ours / other; where "higher" is better and
+# the figures are costs it is other / ours, that is, how many times faster.
+sub report
+{
+	my ($name, %row) = @_;
+	my $note = $row{note};
+	my (@ratios, $ratio, @judged, %object);
+
+	if ($row{other})
+	{
+		for my $turn (0 .. $#{ $row{ours} })
+		{
+			my ($ours, $other) = ($row{ours}[$turn], $row{other}[$turn]);
+
+			($ours, $other) = ($other, $ours)
+			  if $row{better} eq 'higher' && !$row{speed};
+			push @ratios, $other == 0 ? 9e99 : $ours / $other;
+		}
+		@judged = @ratios;
+	}
+	else
+	{
+		@judged = @{ $row{ours} };
+	}
+
+	my $figure = median(@judged);
+	my $met = $row{better} eq 'higher' ? $figure >= $row{goal} : $figure <= $row{goal};
+
+	$met = 0 if defined $row{same_plan} && !$row{same_plan};
+	@judged = sort { $a <=> $b } @judged;
+	%object = (
+		name => $name,
+		unit => $row{unit},
+		better => $row{better},
+		ours => round(median(@{ $row{ours} })),
+		other => $row{other} ? round(median(@{ $row{other} })) : undef,
+		ratio => $row{other} ? round($figure) : undef,
+		spread => [ round($judged[0]), round($judged[-1]) ],
+		goal => $row{goal} + 0,
+		met => $met ? JSON::PP::true : JSON::PP::false);
+	$object{same_plan} = $row{same_plan} ? JSON::PP::true : JSON::PP::false
+	  if defined $row{same_plan};
+	print $jsonl $json->encode(\%object), "\n";
+	$jsonl->flush;
+	push @table, \%object;
+	printf "   %-32s %s\n", $name, summary(\%object);
+}
+
+sub round
+{
+	my ($value) = @_;
+	return 0 + sprintf(abs($value) >= 100 ? '%.0f' : abs($value) >= 10 ? '%.1f' : '%.3f', $value);
+}
+
+sub summary
+{
+	my ($row) = @_;
+	return sprintf('ours %s, other %s %s; ratio %s [%s to %s]; goal %s %s: %s',
+		$row->{ours}, $row->{other} // '-', $row->{unit}, $row->{ratio} // '-',
+		@{ $row->{spread} }, $row->{better} eq 'higher' ? 'at least' : 'at most',
+		$row->{goal},
+		($row->{met} ? 'met' : 'missed') .
+		  (defined $row->{same_plan} && !$row->{same_plan} ? ' (another plan)' : ''));
+}
+
+sub print_table
+{
+	printf "\n%-32s %10s %10s %-7s %8s  %-19s %7s  %s\n",
+	  qw(row ours other unit ratio), 'spread', 'goal', 'met';
+	for my $row (@table)
+	{
+		printf "%-32s %10s %10s %-7s %8s  %-19s %7s  %s\n", $row->{name},
+		  $row->{ours}, $row->{other} // '-', $row->{unit}, $row->{ratio} // '-',
+		  sprintf('%s to %s', @{ $row->{spread} }),
+		  ($row->{better} eq 'higher' ? '>= ' : '<= ') . $row->{goal},
+		  $row->{met} ? 'yes' : 'no';
+	}
+}
+
+sub say_step { print "== @_\n"; }
+
+# ------------------------------------------------------------- plan shapes
+
+# The node types of a plan from top to bottom, without names and conditions.
+sub plan_shape
+{
+	my ($session, $query) = @_;
+	my @nodes;
+
+	for my $line ($session->run("EXPLAIN (COSTS OFF) $query"))
+	{
+		next if $line =~ /^\s*[A-Z][A-Za-z ]*: /;    # a property
+		$line =~ s/^\s*(->\s*)?//;
+		$line =~ s/ (using|on) .*//;
+		push @nodes, $line if $line =~ /\S/;
+	}
+	return join(' / ', @nodes);
+}
+
+# ------------------------------------------------------------- pid per row
+
+# A table of bare rows.  What a function costs is the time of counting its
+# results less that of counting the column it reads.
+sub measure_pid
+{
+	my ($want) = @_;
+	my $blocks = 5_000_000;
+
+	say_step "pid(): $records rows";
+	my $setup = Session->new('postgres');
+	$setup->run("CREATE DATABASE bench_pid");
+	my $s = Session->new('bench_pid');
+	$s->run("CREATE EXTENSION caredata; CREATE EXTENSION pgcrypto");
+	my $handle = $s->run("SELECT caredata.create_domain('bench')");
+	$s->run(<<SQL);
+CREATE TABLE bare (person_id integer NOT NULL, nhs_number bigint NOT NULL);
+INSERT INTO bare SELECT g, 9990000000 + g FROM generate_series(1, $records) g;
+VACUUM (FREEZE, ANALYZE) bare;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+SQL
+	my $per_row = 1e6 / $records;
+	my %time = take_turns($rounds,
+		a_scan_id => sub { $per_row * $s->milliseconds(
+			"SELECT count(person_id) FROM bare") },
+		b_pid => sub { $per_row * $s->milliseconds(
+			"SELECT count(caredata.pid(person_id, '$handle'::caredata.release_ref)) FROM bare") },
+		c_scan_nhs => sub { $per_row * $s->milliseconds(
+			"SELECT count(nhs_number) FROM bare") },
+		d_hmac => sub { $per_row * $s->milliseconds(
+			"SELECT count(encode(hmac(nhs_number::text, 'a key of some length', 'sha256'), 'hex')) FROM bare") },
+		e_block => sub { scalar `$work/aes_block $blocks 2>/dev/null` });
+	my @pid = map { $time{b_pid}[$_] - $time{a_scan_id}[$_] } 0 .. $rounds - 1;
+	my @hmac = map { $time{d_hmac}[$_] - $time{c_scan_nhs}[$_] } 0 .. $rounds - 1;
+
+	report('pid_vs_pgcrypto_hmac', unit => 'ns/row', better => 'higher', goal => 30,
+		ours => \@pid, other => \@hmac) if $want->{pid_vs_pgcrypto_hmac};
+	report('pid_vs_bare_aes_block', unit => 'ns/row', better => 'lower', goal => 2.5,
+		ours => \@pid, other => $time{e_block}) if $want->{pid_vs_bare_aes_block};
+	$s->close;
+	$setup->run("DROP DATABASE bench_pid");
+	$setup->close;
+}
+
+# ---------------------------------------------------------- a care database
+
+# People with NHS numbers from the top of the range that is issued to nobody.
+sub nhs_numbers
+{
+	my ($count) = @_;
+	my $first = 999_999_998 - int($count * 1.11) - 10;
+
+	return <<SQL;
+SELECT (row_number() OVER (ORDER BY base))::integer AS person_id, base * 10 + check_digit AS nhs_number
+FROM (SELECT base,
+		(11 - (base / 100000000 % 10 * 10 + base / 10000000 % 10 * 9 + base / 1000000 % 10 * 8
+			 + base / 100000 % 10 * 7 + base / 10000 % 10 * 6 + base / 1000 % 10 * 5
+			 + base / 100 % 10 * 4 + base / 10 % 10 * 3 + base % 10 * 2) % 11) % 11 AS check_digit
+	FROM generate_series($first\::bigint, 999999998) base) numbers
+WHERE check_digit <> 10
+ORDER BY base LIMIT $count
+SQL
+}
+
+# A number from 0 to limit - 1 that looks random and is the same every time.
+sub scatter
+{
+	my ($expression, $salt, $limit) = @_;
+	return "((hashint8extended(($expression)::bigint, $salt) & 9007199254740991) % $limit)";
+}
+
+sub make_care_database
+{
+	my ($name) = @_;
+	my $setup = Session->new('postgres');
+
+	$setup->run("CREATE DATABASE $name");
+	$setup->close;
+	my $s = Session->new($name);
+	$s->run(<<SQL);
+CREATE EXTENSION caredata;
+SELECT caredata.create_care_database();
+SELECT caredata.ensure_partitions('gp_event', '2023-04-01', '2026-03-31');
+SQL
+	return $s;
+}
+
+# ------------------------------------------------------------------- load
+
+# A month of GP events of a fifth as many people, from a file to the care
+# table: all of COPY and load() against COPY and INSERT ... SELECT with casts
+# into the same table with the same indexes, which neither checks nor links.
+sub measure_load
+{
+	my ($want) = @_;
+	my $month = int($records / 5) || 1;
+	my $file = "$work/gp_event.csv";
+
+	say_step "load: $records GP events of $month people";
+	my $s = make_care_database('bench_load');
+	my @columns = $s->run(<<SQL);
+SELECT column_name FROM caredata.dataset_column WHERE dataset = 'gp_event' ORDER BY position
+SQL
+	my @types = $s->run(<<SQL);
+SELECT column_name || '|' || field_type FROM caredata.dataset_column
+WHERE dataset = 'gp_event' AND stored ORDER BY position
+SQL
+	my %value = (
+		practice => "'A81' || to_char(person_id % 265, 'FM000')",
+		event_id => "'E' || g",
+		nhs_number => "nhs_number",
+		date_of_birth => "to_char(date '1930-01-01' + " . scatter('person_id', 1, 33000) . "::integer, 'YYYY-MM-DD')",
+		sex => "1 + person_id % 2",
+		postcode => "'TS' || 1 + person_id % 29 || ' ' || person_id / 29 % 10 || 'A' || chr(65 + person_id / 290 % 2)",
+		local_patient_id => "'P' || person_id",
+		date => "to_char(date '2025-10-01' + (g % 31)::integer, 'YYYY-MM-DD')",
+		record_date => "to_char(date '2025-10-01' + (g % 31)::integer, 'YYYY-MM-DD')",
+		code => "(ARRAY['H33..','G20..','C10E.','2469.','246A.','44P..','137R.','65E..'])[1 + g % 8]",
+		scheme => "'readv2'",
+		value1_condition => "120 + g % 40",
+		value2_condition => "CASE WHEN g % 3 = 0 THEN 70 + g % 20 END",
+		gp_system_supplier => "'TPP'",
+		reporting_period_end_date => "'2025-10-31'");
+	my $list = join(', ', map { ($value{$_} // 'NULL') . " AS $_" } @columns);
+	$s->run(<<SQL);
+CREATE TABLE public.numbers AS @{[ nhs_numbers($month) ]};
+CREATE UNIQUE INDEX ON public.numbers (person_id);
+COPY (SELECT $list
+	FROM (SELECT g, 1 + @{[ scatter('g', 2, $month) ]} AS person FROM generate_series(1, $records) g) events
+	JOIN public.numbers ON person_id = person ORDER BY g) TO '$file' (FORMAT csv, HEADER);
+DROP TABLE public.numbers;
+CREATE TABLE public.staging (@{[ join(', ', map { "$_ text" } @columns) ]});
+SQL
+	$s->close;
+
+	my $columns = join(', ', @columns);
+	my (@stored, @casts);
+	for (@types)
+	{
+		my ($column, $type) = split /\|/;
+
+		push @stored, $column;
+		push @casts, "$column\::$type";
+	}
+	my $stored = join(', ', @stored);
+	my $casts = join(', ', @casts);
+
+	my $fresh = sub {
+		my ($name) = @_;
+		my $setup = Session->new('postgres');
+
+		$setup->run("CREATE DATABASE $name TEMPLATE bench_load");
+		$setup->run("CHECKPOINT");
+		$setup->close;
+		return Session->new($name);
+	};
+	my $stored_rows = sub {
+		my ($session, $name) = @_;
+		my $count = $session->run("SELECT count(*) FROM care.gp_event");
+
+		die "$name stored $count of $records rows\n" if $count != $records;
+		$session->close;
+		my $setup = Session->new('postgres');
+		$setup->run("DROP DATABASE $name");
+		$setup->close;
+	};
+	my %rate = take_turns($rounds > 5 ? 5 : $rounds,
+		a_ours => sub {
+			my $t = $fresh->('bench_ours');
+			my $ms = $t->milliseconds(<<SQL);
+COPY care_landing.gp_event ($columns) FROM '$file' (FORMAT csv, HEADER);
+CALL caredata.load('gp_event');
+SQL
+			$stored_rows->($t, 'bench_ours');
+			return $records / $ms * 1000;
+		},
+		b_other => sub {
+			my $t = $fresh->('bench_other');
+			my $ms = $t->milliseconds(<<SQL);
+COPY public.staging ($columns) FROM '$file' (FORMAT csv, HEADER);
+INSERT INTO care.gp_event (person_id, $stored, link_rank, load_id)
+	SELECT substr(local_patient_id, 2)::integer, $casts, 1, 1 FROM public.staging;
+SQL
+			$stored_rows->($t, 'bench_other');
+			return $records / $ms * 1000;
+		});
+	report('load_vs_copy_insert', unit => 'rows/s', better => 'higher', goal => 0.5,
+		speed => 1, ours => $rate{a_ours}, other => $rate{b_other});
+	my $setup = Session->new('postgres');
+	$setup->run("DROP DATABASE bench_load");
+	$setup->close;
+	unlink $file;
+}
+
+# --------------------------------------------------------------- releases
+
+# People, GP events in no order of persons, 5 % objectors; one release, and
+# beside it views of the same columns whose definer has the cheapest policy
+# that a table can have.
+sub measure_releases
+{
+	my ($want) = @_;
+
+	say_step "releases: $people people, $records GP events, 5 % objectors";
+	my $s = make_care_database('bench_care');
+	$s->run(<<SQL);
+INSERT INTO care_identity.person (person_id) SELECT g FROM generate_series(1, $people) g;
+INSERT INTO care.person (person_id, birth_year, birth_month, sex, practice_code)
+	SELECT g, 1930 + g % 90, 1 + g % 12, 1 + g % 2, 'A81' || to_char(g % 265, 'FM000')
+	FROM generate_series(1, $people) g;
+INSERT INTO care_identity.identity (person_id, nhs_number, link_rank)
+	SELECT person_id, nhs_number::text::caredata.nhs_number, 1 FROM (@{[ nhs_numbers($people) ]}) numbers;
+INSERT INTO care.gp_event (person_id, practice, event_id, date, record_date, code, scheme, value1_condition, link_rank, load_id)
+	SELECT 1 + @{[ scatter('g', 3, $people) ]}, 'A81' || to_char(g % 265, 'FM000'), 'E' || g,
+		date '2023-04-01' + @{[ scatter('g', 4, 1000) ]}::integer, date '2023-04-01',
+		(ARRAY['H33..','G20..','C10E.','2469.','246A.','44P..','137R.','65E..'])[1 + @{[ scatter('g', 5, 8) ]}],
+		'readv2', 120 + g % 40, 1, 1
+	FROM generate_series(1, $records) g;
+INSERT INTO care_identity.objection (nhs_number, kind, effective_from, recorded_at, recorded_by, source)
+	SELECT nhs_number, 'type_1', '2024-01-01', now(), current_user, 'bench'
+	FROM care_identity.identity WHERE @{[ scatter('person_id', 6, 20) ]} = 0;
+CREATE ROLE bench_admin LOGIN IN ROLE caredata_admin;
+CREATE ROLE bench_guardian LOGIN IN ROLE caredata_guardian;
+CREATE ROLE bench_reader LOGIN;
+SQL
+	$s->run("VACUUM (FREEZE, ANALYZE)");
+	my $admin = Session->new('bench_care', 'bench_admin');
+	my $guardian = Session->new('bench_care', 'bench_guardian');
+	my $agreement = $admin->run(<<SQL);
+SELECT caredata.create_agreement('BENCH-1', 'Benchmark', 'QHM', 'A commissioner', CURRENT_DATE - 1, CURRENT_DATE + 364)
+SQL
+	my $release = sub {
+		my ($name, @datasets) = @_;
+		my $id = $admin->run(<<SQL);
+SELECT caredata.create_release($agreement, '$name', 'commissioning', 'section_251')
+SQL
+		$admin->run("SELECT caredata.permit_dataset($id, '$_')") for @datasets;
+		$guardian->run("SELECT caredata.approve_release($id)");
+		$admin->run("SELECT caredata.activate_release($id)");
+		return $id;
+	};
+	$release->('bench_release', qw(gp_event person));
+	$s->run(<<SQL);
+GRANT bench_release_reader TO bench_reader;
+CREATE ROLE bench_floor_definer;
+GRANT USAGE ON SCHEMA care TO bench_floor_definer;
+GRANT SELECT ON care.gp_event, care.person TO bench_floor_definer;
+CREATE POLICY bench_floor ON care.gp_event FOR SELECT TO bench_floor_definer USING (person_id > 0);
+CREATE POLICY bench_floor ON care.person FOR SELECT TO bench_floor_definer USING (person_id > 0);
+CREATE SCHEMA bench_floor;
+GRANT USAGE ON SCHEMA bench_floor TO bench_reader;
+CREATE VIEW bench_floor.gp_event AS SELECT * FROM care.gp_event;
+CREATE VIEW bench_floor.person AS SELECT * FROM care.person;
+ALTER VIEW bench_floor.gp_event OWNER TO bench_floor_definer;
+ALTER VIEW bench_floor.person OWNER TO bench_floor_definer;
+GRANT SELECT ON bench_floor.gp_event, bench_floor.person TO bench_reader;
+SQL
+	my $reader = Session->new('bench_care', 'bench_reader');
+
+	my $all = $s->run("SELECT count(*) FROM care.gp_event");
+	my $shown = $reader->run("SELECT count(*) FROM bench_release.gp_event");
+	die "the release shows $shown of $all rows, not 95 %\n"
+	  if $shown < 0.94 * $all || $shown > 0.96 * $all;
+
+	my $per_row = 1e6 / $records;
+	my $grouped = sub { "SELECT code, count(*) FROM $_[0].gp_event GROUP BY code" };
+	my $count = sub { "SELECT count(*) FROM $_[0].gp_event" };
+	my $join = sub { "SELECT count(*) FROM $_[0].gp_event a JOIN $_[0].person b ON a.$_[1] = b.$_[1]" };
+
+	if ($want->{rls_aggregate_vs_unprotected} || $want->{rls_aggregate_vs_floor_policy})
+	{
+		my %time = take_turns($rounds,
+			a_ours => sub { $per_row * $reader->milliseconds($grouped->('bench_release')) },
+			b_floor => sub { $per_row * $reader->milliseconds($grouped->('bench_floor')) },
+			c_bare => sub { $per_row * $s->milliseconds($grouped->('care')) });
+
+		report('rls_aggregate_vs_unprotected', unit => 'ns/row', better => 'lower', goal => 1.25,
+			ours => $time{a_ours}, other => $time{c_bare}) if $want->{rls_aggregate_vs_unprotected};
+		report('rls_aggregate_vs_floor_policy', unit => 'ns/row', better => 'lower', goal => 1.10,
+			ours => $time{a_ours}, other => $time{b_floor}) if $want->{rls_aggregate_vs_floor_policy};
+	}
+	if ($want->{rls_count_vs_floor_policy})
+	{
+		my %time = take_turns($rounds,
+			a_ours => sub { $per_row * $reader->milliseconds($count->('bench_release')) },
+			b_floor => sub { $per_row * $reader->milliseconds($count->('bench_floor')) });
+
+		report('rls_count_vs_floor_policy', unit => 'ns/row', better => 'lower', goal => 1.10,
+			ours => $time{a_ours}, other => $time{b_floor});
+	}
+	if ($want->{pid_join_vs_integer_join})
+	{
+		my $ours = $join->('bench_release', 'pid');
+		my $other = $join->('bench_floor', 'person_id');
+		my $same = plan_shape($reader, $ours) eq plan_shape($reader, $other);
+		my %time = take_turns($rounds,
+			a_ours => sub { $reader->milliseconds($ours) },
+			b_floor => sub { $reader->milliseconds($other) });
+
+		print "   ours:  ", plan_shape($reader, $ours), "\n   other: ",
+		  plan_shape($reader, $other), "\n" unless $same;
+		report('pid_join_vs_integer_join', unit => 'ms', better => 'lower', goal => 1.10,
+			ours => $time{a_ours}, other => $time{b_floor}, same_plan => $same);
+	}
+	if ($want->{pid_lookup_ms})
+	{
+		my @pids = $reader->run("SELECT pid FROM bench_release.gp_event LIMIT 200");
+		my $plan = $reader->run("EXPLAIN (COSTS OFF) SELECT * FROM bench_release.gp_event WHERE pid = '$pids[0]'");
+		my $indexed = $plan =~ /Index/ && $plan !~ /Seq Scan/;
+		my @ms;
+
+		print "$plan\n" unless $indexed;
+		$reader->milliseconds("SELECT * FROM bench_release.gp_event WHERE pid = '$_'") for @pids[0 .. 9];
+		push @ms, $reader->milliseconds("SELECT * FROM bench_release.gp_event WHERE pid = '$_'") for @pids;
+		report('pid_lookup_ms', unit => 'ms', better => 'lower', goal => 1,
+			ours => \@ms, same_plan => $indexed);
+	}
+	if ($want->{objection_ms_50_releases})
+	{
+		my @ms;
+
+		$release->("bench_release_$_", 'gp_event') for 2 .. $releases;
+		my @numbers = $s->run(<<SQL);
+SELECT nhs_number FROM care_identity.identity i
+WHERE NOT EXISTS (SELECT FROM care_identity.objection o WHERE o.nhs_number = i.nhs_number)
+  AND @{[ scatter('person_id', 7, "$people / 100") ]} = 0
+LIMIT 45
+SQL
+		for my $number (@numbers)
+		{
+			push @ms, $s->milliseconds("SELECT caredata.record_objection('$number', 'type_1')");
+		}
+		splice @ms, 0, 5;
+		report('objection_ms_50_releases', unit => 'ms', better => 'lower', goal => 10,
+			ours => \@ms);
+	}
+	$_->close for $reader, $admin, $guardian, $s;
+}
+
+# ---------------------------------------------------------------- sessions
+
+package Session;
+
+# A psql that stays open.
+sub new
+{
+	my ($class, $database, $user) = @_;
+	local $ENV{PGDATABASE} = $database;
+	local $ENV{PGUSER} = $user || 'postgres';
+	my $pid = IPC::Open2::open2(my $from, my $to,
+		'exec psql -X -q -A -t -v ON_ERROR_STOP=1 2>&1');
+
+	return bless { pid => $pid, from => $from, to => $to,
+		name => "$database as $ENV{PGUSER}" }, $class;
+}
+
+# Run SQL; the lines of the answer, or the answer as one string.  psql ends at
+# an error, and so does the benchmark.
+sub run
+{
+	my ($self, $sql) = @_;
+	my $from = $self->{from};
+	my @lines;
+
+	$sql =~ s/;?\s*$/;/;
+	print { $self->{to} } "$sql\n\\echo -- done --\n";
+	$self->{to}->flush;
+	while (my $line = <$from>)
+	{
+		chomp $line;
+		return wantarray ? @lines : join("\n", @lines) if $line eq '-- done --';
+		push @lines, $line;
+	}
+	die "$self->{name}: " . join("\n", @lines) . "\nin: " . substr($sql, 0, 800) . "\n";
+}
+
+# Milliseconds until psql had the whole answer, all statements together.
+sub milliseconds
+{
+	my ($self, $sql) = @_;
+	my $sum;
+
+	$sql =~ s/;?\s*$/;/;
+	for ($self->run("\\timing on\n$sql\n\\timing off\nSELECT 1 WHERE false"))
+	{
+		$sum += $1 if /^Time: ([0-9.]+) ms/;
+	}
+	return $sum // die "$self->{name}: no timing\nin: $sql\n";
+}
+
+sub close
+{
+	my ($self) = @_;
+
+	print { $self->{to} } "\\q\n";
+	CORE::close($self->{to});
+	waitpid($self->{pid}, 0);
+}
