@@ -31,6 +31,26 @@
 	} while (0)
 #endif
 
+/*
+ * 16: what a statement may do moved from the range table to a list of its
+ * own.  Parameters of an ExecutorCheckPerms_hook, how to pass them on, the
+ * list to go through, and the role as which an element is checked.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CAREDATA_CHECK_PERMS_ARGS \
+	List *rangeTable, List *rtePermInfos, bool ereport_on_violation
+#define CAREDATA_CHECK_PERMS_PASS rangeTable, rtePermInfos, ereport_on_violation
+#define CAREDATA_CHECK_PERMS_LIST rtePermInfos
+#define CAREDATA_CHECK_AS_USER(element) \
+	(((RTEPermissionInfo *) (element))->checkAsUser)
+#else
+#define CAREDATA_CHECK_PERMS_ARGS List *rangeTable, bool ereport_on_violation
+#define CAREDATA_CHECK_PERMS_PASS rangeTable, ereport_on_violation
+#define CAREDATA_CHECK_PERMS_LIST rangeTable
+#define CAREDATA_CHECK_AS_USER(element) \
+	(((RangeTblEntry *) (element))->checkAsUser)
+#endif
+
 /* 18: a module can name itself and its version */
 #ifdef PG_MODULE_MAGIC_EXT
 #define CAREDATA_MODULE_MAGIC \

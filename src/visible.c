@@ -1,0 +1,877 @@
+/*
+ * visible.c
+ *		Row security: one bit per person, release and care setting.
+ *
+ * caredata.visible() is the policy of the care tables.  The first call in a
+ * statement checks that the release is open to the caller and that the lists
+ * it rests on are in force, finds the visible set, and pins its bitmap; every
+ * call after that tests a bit.  Nothing here decides who objects to what:
+ * sql/objection.sql and sql/visible.sql compute the sets, this file reads
+ * them.
+ *
+ * Which set and which version of it hold is read from caredata.visible_set
+ * under the snapshot of the running statement, every time.  So an objection
+ * is in force for each statement whose snapshot sees it, whether on the
+ * primary, on a standby or in a parallel worker, and for the transaction that
+ * recorded it from its next statement on.
+ *
+ * A bitmap is kept between statements under its set and version.  Versions
+ * come from a sequence, which no rollback sets back, so a bitmap read in a
+ * transaction that was rolled back is never asked for again.  The table's own
+ * OID is part of the key, because DROP EXTENSION and CREATE EXTENSION start
+ * the sequence anew.  A bitmap in use is pinned: an open cursor keeps its own
+ * while later statements of the session read a newer one.
+ *
+ * What is in doubt raises: an unknown set, a missing chunk, a list that is
+ * absent or too old, a day on which the set no longer holds.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "nodes/primnodes.h"
+#include "nodes/supportnodes.h"
+#include "parser/parse_relation.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/selfuncs.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "compat.h"
+#include "handle.h"
+#include "visible.h"
+
+/* Unpinned bitmaps beyond this many bytes are dropped, the oldest first. */
+#define BITMAP_CACHE_BYTES	(8 * 1024 * 1024)
+
+#define DEFINER_SUFFIX		"_definer"
+
+/* A visible set in memory, in a memory context of its own. */
+typedef struct VisibleBitmap
+{
+	dlist_node	node;			/* in bitmaps, the latest used first */
+	MemoryContext context;		/* holds this struct and the bits */
+	Oid			relid;			/* of caredata.visible_set */
+	int32		set_id;
+	int64		version;
+	uint32		limit;			/* first person_id beyond the bits */
+	int			pins;
+	Size		bytes;
+	uint8	   *bits;
+} VisibleBitmap;
+
+/* What a call site of visible() has found out for one snapshot. */
+typedef struct VisibleCall
+{
+	/* the snapshot, by what tells it from any other of this backend */
+	Snapshot	snapshot;
+	CommandId	curcid;
+	uint64		completions;
+
+	int32		release_id;
+	bool		constant;		/* release and setting cannot vary */
+	text	   *setting;
+
+	VisibleBitmap *bitmap;		/* pinned, or NULL */
+	uint32		limit;
+	const uint8 *bits;
+
+	MemoryContextCallback unpin;
+} VisibleCall;
+
+/* The row of a visible set. */
+typedef struct VisibleSet
+{
+	Oid			relid;
+	int32		set_id;
+	int64		version;
+	int32		chunks;
+	int32		persons;
+	int32		visible_persons;
+	bool		has_valid_until;
+	DateADT		valid_until;
+	bool		rests_on_national;
+	bool		has_national_list;
+	TimestampTz national_list_at;
+} VisibleSet;
+
+/* The row of a release, as far as it concerns its being open. */
+typedef struct ReleaseRow
+{
+	int32		release_id;
+	NameData	name;
+	char		state[16];
+	DateADT		starts_on;
+	DateADT		ends_on;
+} ReleaseRow;
+
+/*
+ * How old the national data opt-out list may be, in minutes, counted from the
+ * request that it answers.  A release whose sets rest on an older one raises.
+ * Only the server's configuration can set it: a session that could would
+ * decide for how long an opt-out may stay unknown.
+ */
+static int	national_list_max_age = 28 * 24 * 60;
+
+static ExecutorCheckPerms_hook_type next_check_perms_hook = NULL;
+
+static MemoryContext bitmap_context = NULL;
+static dlist_head bitmaps = DLIST_STATIC_INIT(bitmaps);
+
+PG_FUNCTION_INFO_V1(caredata_visible);
+PG_FUNCTION_INFO_V1(caredata_visible_support);
+PG_FUNCTION_INFO_V1(caredata_today);
+PG_FUNCTION_INFO_V1(caredata_chunk_bits_accumulate);
+PG_FUNCTION_INFO_V1(caredata_chunk_or);
+PG_FUNCTION_INFO_V1(caredata_chunk_without);
+
+/* ---- Time ---- */
+
+/*
+ * The date of a moment in the server's own time zone.  Not the session's:
+ * with TimeZone a reader could make an agreement last half a day longer.
+ */
+static DateADT
+server_date(TimestampTz moment)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (timestamp2tm(moment, &tz, &tm, &fsec, NULL, log_timezone) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
+}
+
+/* caredata.today(): the date at which the statement began. */
+Datum
+caredata_today(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATEADT(server_date(GetCurrentStatementStartTimestamp()));
+}
+
+static char *
+date_string(DateADT date)
+{
+	return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
+}
+
+/* ---- Releases ---- */
+
+static Datum
+required_attr(HeapTuple tuple, Relation rel, const char *column)
+{
+	AttrNumber	attno = get_attnum(RelationGetRelid(rel), column);
+	Datum		value;
+	bool		isnull = true;
+
+	value = (Datum) 0;
+	if (attno != InvalidAttrNumber)
+		value = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("column \"%s\" of table \"caredata.%s\" is missing or null",
+						column, RelationGetRelationName(rel)),
+				 errhint("The library and the installed SQL may differ in version; run ALTER EXTENSION caredata UPDATE.")));
+	return value;
+}
+
+/*
+ * Read the release with this id or, if name is given, of this name, as it is
+ * now.  Returns false if there is none.
+ */
+static bool
+read_release(int32 release_id, const char *name, ReleaseRow *row)
+{
+	Relation	rel = caredata_open_table("release");
+	const char *index = name ? "release_name_key" : "release_pkey";
+	Oid			indexid = get_relname_relid(index, RelationGetNamespace(rel));
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	NameData	key_name;
+
+	if (!OidIsValid(indexid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index \"caredata.%s\" does not exist", index)));
+
+	if (name != NULL)
+	{
+		namestrcpy(&key_name, name);
+		ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "name"),
+					BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&key_name));
+	}
+	else
+		ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "release_id"),
+					BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(release_id));
+
+	/* a NULL snapshot is a fresh one */
+	scan = systable_beginscan(rel, indexid, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		char	   *state;
+
+		row->release_id = DatumGetInt32(required_attr(tuple, rel, "release_id"));
+		row->name = *DatumGetName(required_attr(tuple, rel, "name"));
+		state = TextDatumGetCString(required_attr(tuple, rel, "state"));
+		strlcpy(row->state, state, sizeof(row->state));
+		pfree(state);
+		row->starts_on = DatumGetDateADT(required_attr(tuple, rel, "starts_on"));
+		row->ends_on = DatumGetDateADT(required_attr(tuple, rel, "ends_on"));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+static void
+check_release_row(const ReleaseRow *row)
+{
+	DateADT		today;
+
+	if (strcmp(row->state, "suspended") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" is suspended", NameStr(row->name)),
+				 errhint("Ask the data controller; they can resume it.")));
+	if (strcmp(row->state, "ended") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" has ended", NameStr(row->name)),
+				 errhint("A new purpose or term needs a new release; ask the data controller.")));
+	if (strcmp(row->state, "active") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" is not active", NameStr(row->name)),
+				 errhint("It has to be approved and activated; ask the data controller.")));
+
+	/* the clock, not the start of the statement: that may lie days back */
+	today = server_date(GetCurrentTimestamp());
+	if (today < row->starts_on)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" has not started", NameStr(row->name)),
+				 errdetail("Its term starts on %s.", date_string(row->starts_on)),
+				 errhint("Ask the data controller if it should have.")));
+	if (today > row->ends_on)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" has expired", NameStr(row->name)),
+				 errdetail("Its term ended on %s.", date_string(row->ends_on)),
+				 errhint("A longer term needs a new agreement; ask the data controller.")));
+}
+
+static void
+get_open_release(int32 release_id, ReleaseRow *row)
+{
+	if (!read_release(release_id, NULL, row))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the release does not exist"),
+				 errhint("Ask the data controller.")));
+	check_release_row(row);
+}
+
+void
+caredata_check_release_open(int32 release_id)
+{
+	ReleaseRow	row;
+
+	get_open_release(release_id, &row);
+}
+
+/*
+ * The views of a release belong to its definer.  A statement that reads a
+ * table with the rights of one is a statement on the release, and is checked
+ * even if it never comes to a row: an expired release must not look empty.
+ */
+static bool
+check_perms_as(Oid roleid, bool ereport_on_violation)
+{
+	char	   *name = GetUserNameFromId(roleid, true);
+	size_t		length = name ? strlen(name) : 0;
+	ReleaseRow	row;
+
+	if (length <= strlen(DEFINER_SUFFIX) ||
+		strcmp(name + length - strlen(DEFINER_SUFFIX), DEFINER_SUFFIX) != 0)
+		return true;
+	name[length - strlen(DEFINER_SUFFIX)] = '\0';
+
+	/* the schema alone could be anybody's */
+	if (!OidIsValid(get_extension_oid("caredata", true)))
+		return true;
+	if (!read_release(0, name, &row))
+		return true;
+
+	if (!ereport_on_violation && strcmp(row.state, "active") != 0)
+		return false;
+	caredata_require_preload();
+	check_release_row(&row);
+	return true;
+}
+
+static bool
+visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
+{
+	ListCell   *lc;
+	Oid			checked = InvalidOid;
+
+	if (next_check_perms_hook &&
+		!next_check_perms_hook(CAREDATA_CHECK_PERMS_PASS))
+		return false;
+
+	foreach(lc, CAREDATA_CHECK_PERMS_LIST)
+	{
+		Oid			roleid = CAREDATA_CHECK_AS_USER(lfirst(lc));
+
+		if (!OidIsValid(roleid) || roleid == checked)
+			continue;
+		if (!check_perms_as(roleid, ereport_on_violation))
+			return false;
+		checked = roleid;
+	}
+	return true;
+}
+
+/* ---- Visible sets ---- */
+
+static bool
+kinds_contain(ArrayType *kinds, const char *kind)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(kinds, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	for (i = 0; i < n; i++)
+	{
+		if (!nulls[i] &&
+			strcmp(TextDatumGetCString(elems[i]), kind) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Find the set that holds for rows of a setting in a release, under the
+ * running statement's snapshot.  Returns false if there is none.
+ */
+static bool
+read_visible_set(int32 release_id, text *setting, VisibleSet *set)
+{
+	CaredataScan scan;
+	HeapTuple	tuple;
+	bool		isnull;
+	bool		found = false;
+	int32		key = release_id;
+
+	caredata_scan_begin(&scan, "visible_setting", "visible_setting_pkey",
+						1, &key);
+	while (!found && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
+	{
+		text	   *name = DatumGetTextPP(required_attr(tuple, scan.rel, "setting"));
+
+		if (VARSIZE_ANY_EXHDR(name) == VARSIZE_ANY_EXHDR(setting) &&
+			memcmp(VARDATA_ANY(name), VARDATA_ANY(setting),
+				   VARSIZE_ANY_EXHDR(name)) == 0)
+		{
+			set->set_id = DatumGetInt32(required_attr(tuple, scan.rel, "set_id"));
+			found = true;
+		}
+	}
+	caredata_scan_end(&scan);
+	if (!found)
+		return false;
+
+	found = false;
+	key = set->set_id;
+	caredata_scan_begin(&scan, "visible_set", "visible_set_pkey", 1, &key);
+	tuple = caredata_scan_next(&scan);
+	if (HeapTupleIsValid(tuple) &&
+		DatumGetInt32(required_attr(tuple, scan.rel, "release_id")) == release_id)
+	{
+		Datum		value;
+
+		found = true;
+		set->relid = RelationGetRelid(scan.rel);
+		set->version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
+		set->chunks = DatumGetInt32(required_attr(tuple, scan.rel, "chunks"));
+		set->persons = DatumGetInt32(required_attr(tuple, scan.rel, "persons"));
+		set->visible_persons = DatumGetInt32(required_attr(tuple, scan.rel, "visible_persons"));
+		set->rests_on_national =
+			kinds_contain(DatumGetArrayTypeP(required_attr(tuple, scan.rel, "kinds")),
+						  "national");
+
+		value = caredata_attr(&scan, tuple, "valid_until", &isnull);
+		set->has_valid_until = !isnull;
+		set->valid_until = isnull ? 0 : DatumGetDateADT(value);
+		value = caredata_attr(&scan, tuple, "national_list_at", &isnull);
+		set->has_national_list = !isnull;
+		set->national_list_at = isnull ? 0 : DatumGetTimestampTz(value);
+	}
+	caredata_scan_end(&scan);
+	return found;
+}
+
+/* Raise unless what the set rests on is in force today. */
+static void
+check_visible_set(const VisibleSet *set, const ReleaseRow *release)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (set->has_valid_until && server_date(now) > set->valid_until)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("visible sets of release \"%s\" held until %s only",
+						NameStr(release->name), date_string(set->valid_until)),
+				 errdetail("An objection dated ahead has come into force since."),
+				 errhint("The data controller has to run caredata.refresh_visible_sets(), best every day.")));
+
+	if (!set->rests_on_national)
+		return;
+	if (!set->has_national_list)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" rests on the national data opt-out list, and none was imported",
+						NameStr(release->name)),
+				 errhint("The data controller has to run caredata.import_national_list().")));
+	if (TimestampDifferenceExceeds(set->national_list_at, now, 0) &&
+		(now - set->national_list_at) / USECS_PER_MINUTE >= national_list_max_age)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the national data opt-out list is %d days old, more than release \"%s\" may rest on",
+						(int) ((now - set->national_list_at) / USECS_PER_DAY),
+						NameStr(release->name)),
+				 errdetail("The limit is caredata.national_list_max_age."),
+				 errhint("The data controller has to import a newer list with caredata.import_national_list().")));
+}
+
+/* ---- Bitmaps ---- */
+
+static void
+bitmap_forget(VisibleBitmap *bitmap)
+{
+	Assert(bitmap->pins == 0);
+	dlist_delete(&bitmap->node);
+	MemoryContextDelete(bitmap->context);
+}
+
+/*
+ * Drop older versions of a set that nobody has pinned, and more from the end
+ * of the list until the rest and the wanted bytes are within the limit.
+ */
+static void
+bitmap_make_room(Oid relid, int32 set_id, Size wanted)
+{
+	dlist_mutable_iter iter;
+	Size		kept = wanted;
+
+	dlist_foreach_modify(iter, &bitmaps)
+	{
+		VisibleBitmap *bitmap = dlist_container(VisibleBitmap, node, iter.cur);
+
+		if (bitmap->pins == 0 &&
+			((bitmap->relid == relid && bitmap->set_id == set_id) ||
+			 kept + bitmap->bytes > BITMAP_CACHE_BYTES))
+			bitmap_forget(bitmap);
+		else
+			kept += bitmap->bytes;
+	}
+}
+
+static void
+incomplete_set(const ReleaseRow *release)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("a visible set of release \"%s\" is incomplete",
+					NameStr(release->name)),
+			 errhint("The data controller has to run caredata.refresh_visible_sets().")));
+}
+
+/*
+ * Read a set.  The bitmap is built under the current memory context, so that
+ * an error leaves nothing behind, and joins the cache when it is whole.
+ */
+static VisibleBitmap *
+bitmap_read(const VisibleSet *set, const ReleaseRow *release)
+{
+	MemoryContext context;
+	VisibleBitmap *bitmap;
+	CaredataScan scan;
+	HeapTuple	tuple;
+	AttrNumber	chunk_attno;
+	AttrNumber	version_attno;
+	AttrNumber	bits_attno;
+	Size		bytes = (Size) set->chunks * CAREDATA_CHUNK_BYTES;
+	int32		next = 0;
+	int32		key = set->set_id;
+
+	if (set->chunks < 0 || set->chunks > PG_INT32_MAX / CAREDATA_CHUNK_PERSONS + 1)
+		incomplete_set(release);
+
+	bitmap_make_room(set->relid, set->set_id, bytes);
+
+	/* one block for the bits, no spare */
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"caredata visible set",
+									ALLOCSET_SMALL_SIZES);
+	bitmap = MemoryContextAllocZero(context, sizeof(VisibleBitmap));
+	bitmap->context = context;
+	bitmap->relid = set->relid;
+	bitmap->set_id = set->set_id;
+	bitmap->version = set->version;
+	bitmap->limit = (uint32) set->chunks * CAREDATA_CHUNK_PERSONS;
+	bitmap->bytes = bytes;
+	bitmap->bits = MemoryContextAlloc(context, Max(bytes, 1));
+
+	caredata_scan_begin(&scan, "visible_chunk", "visible_chunk_pkey", 1, &key);
+	chunk_attno = get_attnum(RelationGetRelid(scan.rel), "chunk");
+	version_attno = get_attnum(RelationGetRelid(scan.rel), "version");
+	bits_attno = get_attnum(RelationGetRelid(scan.rel), "bits");
+	while (HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
+	{
+		TupleDesc	desc = RelationGetDescr(scan.rel);
+		bool		isnull[3];
+		int32		chunk;
+		int64		version;
+		Datum		value;
+		bytea	   *bits;
+
+		CHECK_FOR_INTERRUPTS();
+
+		chunk = DatumGetInt32(heap_getattr(tuple, chunk_attno, desc, &isnull[0]));
+		version = DatumGetInt64(heap_getattr(tuple, version_attno, desc, &isnull[1]));
+		value = heap_getattr(tuple, bits_attno, desc, &isnull[2]);
+		if (isnull[0] || isnull[1] || isnull[2] ||
+			chunk != next || chunk >= set->chunks || version > set->version)
+			incomplete_set(release);
+
+		bits = DatumGetByteaPP(value);
+		if (VARSIZE_ANY_EXHDR(bits) != CAREDATA_CHUNK_BYTES)
+			incomplete_set(release);
+		memcpy(bitmap->bits + (Size) chunk * CAREDATA_CHUNK_BYTES,
+			   VARDATA_ANY(bits), CAREDATA_CHUNK_BYTES);
+		if ((Pointer) bits != DatumGetPointer(value))
+			pfree(bits);
+		next++;
+	}
+	caredata_scan_end(&scan);
+	if (next != set->chunks)
+		incomplete_set(release);
+
+	MemoryContextSetParent(context, bitmap_context);
+	dlist_push_head(&bitmaps, &bitmap->node);
+	return bitmap;
+}
+
+static VisibleBitmap *
+bitmap_get(const VisibleSet *set, const ReleaseRow *release)
+{
+	dlist_iter	iter;
+
+	if (bitmap_context == NULL)
+		bitmap_context = AllocSetContextCreate(CacheMemoryContext,
+											   "caredata visible sets",
+											   ALLOCSET_SMALL_SIZES);
+
+	dlist_foreach(iter, &bitmaps)
+	{
+		VisibleBitmap *bitmap = dlist_container(VisibleBitmap, node, iter.cur);
+
+		if (bitmap->relid == set->relid && bitmap->set_id == set->set_id &&
+			bitmap->version == set->version)
+		{
+			dlist_move_head(&bitmaps, &bitmap->node);
+			return bitmap;
+		}
+	}
+	return bitmap_read(set, release);
+}
+
+/* ---- The policy function ---- */
+
+static void
+visible_unpin(void *arg)
+{
+	VisibleCall *call = (VisibleCall *) arg;
+
+	if (call->bitmap != NULL)
+	{
+		Assert(call->bitmap->pins > 0);
+		call->bitmap->pins--;
+		call->bitmap = NULL;
+	}
+	call->snapshot = NULL;
+	call->limit = 0;
+}
+
+static bool
+text_equal(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+/* Whether what the call site knows holds for this call. */
+static inline bool
+call_is_ready(VisibleCall *call, FunctionCallInfo fcinfo)
+{
+	Snapshot	snapshot;
+
+	if (unlikely(!ActiveSnapshotSet()))
+		return false;
+	snapshot = GetActiveSnapshot();
+	if (unlikely(call->snapshot != snapshot ||
+				 call->curcid != snapshot->curcid ||
+				 call->completions != snapshot->snapXactCompletionCount))
+		return false;
+
+	return likely(call->constant) ||
+		(call->release_id == PG_GETARG_INT32(1) &&
+		 text_equal(call->setting, PG_GETARG_TEXT_PP(2)));
+}
+
+static pg_noinline VisibleCall *
+call_prepare(FunctionCallInfo fcinfo)
+{
+	VisibleCall *call = (VisibleCall *) fcinfo->flinfo->fn_extra;
+	int32		release_id = PG_GETARG_INT32(1);
+	text	   *setting = PG_GETARG_TEXT_PP(2);
+	ReleaseRow	release;
+	VisibleSet	set;
+
+	caredata_require_preload();
+	caredata_check_release_member(release_id);
+	get_open_release(release_id, &release);
+	if (!read_visible_set(release_id, setting, &set))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" has no visible set for this care setting",
+						NameStr(release.name)),
+				 errhint("The data controller has to run caredata.refresh_visible_sets().")));
+	check_visible_set(&set, &release);
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(VisibleCall));
+		call->unpin.func = visible_unpin;
+		call->unpin.arg = call;
+		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &call->unpin);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	else
+		visible_unpin(call);
+
+	call->bitmap = bitmap_get(&set, &release);
+	call->bitmap->pins++;
+	call->limit = call->bitmap->limit;
+	call->bits = call->bitmap->bits;
+
+	call->release_id = release_id;
+	call->constant = get_fn_expr_arg_stable(fcinfo->flinfo, 1) &&
+		get_fn_expr_arg_stable(fcinfo->flinfo, 2);
+	if (!call->constant)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (call->setting != NULL)
+			pfree(call->setting);
+		call->setting = DatumGetTextPCopy(PG_GETARG_DATUM(2));
+		MemoryContextSwitchTo(old);
+	}
+
+	/* last, so that an error before leaves a call site that asks again */
+	if (ActiveSnapshotSet())
+	{
+		call->snapshot = GetActiveSnapshot();
+		call->curcid = call->snapshot->curcid;
+		call->completions = call->snapshot->snapXactCompletionCount;
+	}
+	return call;
+}
+
+/*
+ * caredata.visible(person_id, release, setting)
+ *
+ * A person beyond the last chunk has come since the set was built: not
+ * visible.
+ */
+Datum
+caredata_visible(PG_FUNCTION_ARGS)
+{
+	VisibleCall *call = (VisibleCall *) fcinfo->flinfo->fn_extra;
+	uint32		person_id = (uint32) PG_GETARG_INT32(0);
+
+	if (unlikely(call == NULL || !call_is_ready(call, fcinfo)))
+		call = call_prepare(fcinfo);
+
+	PG_RETURN_BOOL(person_id < call->limit &&
+				   (call->bits[person_id >> 3] >> (person_id & 7)) & 1);
+}
+
+/*
+ * Planner support: the share of visible persons, for the share of rows.
+ * Never raises; what is wrong with the release, execution says.
+ */
+Datum
+caredata_visible_support(PG_FUNCTION_ARGS)
+{
+	Node	   *node = (Node *) PG_GETARG_POINTER(0);
+	SupportRequestSelectivity *request;
+	Const	   *release;
+	Const	   *setting;
+	VisibleSet	set;
+
+	if (!IsA(node, SupportRequestSelectivity))
+		PG_RETURN_POINTER(NULL);
+	request = (SupportRequestSelectivity *) node;
+	if (list_length(request->args) != 3 ||
+		!IsA(lsecond(request->args), Const) || !IsA(lthird(request->args), Const))
+		PG_RETURN_POINTER(NULL);
+	release = lsecond_node(Const, request->args);
+	setting = lthird_node(Const, request->args);
+	if (release->constisnull || setting->constisnull)
+		PG_RETURN_POINTER(NULL);
+
+	if (!read_visible_set(DatumGetInt32(release->constvalue),
+						  DatumGetTextPP(setting->constvalue), &set) ||
+		set.persons <= 0)
+		PG_RETURN_POINTER(NULL);
+
+	request->selectivity = (double) set.visible_persons / (double) set.persons;
+	CLAMP_PROBABILITY(request->selectivity);
+	PG_RETURN_POINTER(request);
+}
+
+/* ---- Chunks ---- */
+
+static bytea *
+chunk_new(MemoryContext context)
+{
+	bytea	   *chunk = MemoryContextAllocZero(context,
+											   VARHDRSZ + CAREDATA_CHUNK_BYTES);
+
+	SET_VARSIZE(chunk, VARHDRSZ + CAREDATA_CHUNK_BYTES);
+	return chunk;
+}
+
+static bytea *
+get_chunk_arg(FunctionCallInfo fcinfo, int n)
+{
+	bytea	   *chunk = PG_GETARG_BYTEA_PP(n);
+
+	if (VARSIZE_ANY_EXHDR(chunk) != CAREDATA_CHUNK_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a chunk of a visible set must have %d bytes",
+						CAREDATA_CHUNK_BYTES)));
+	return chunk;
+}
+
+/*
+ * Transition function of chunk_bits_agg(): sets the person's bit in the chunk
+ * all of whose persons are aggregated.
+ */
+Datum
+caredata_chunk_bits_accumulate(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	bytea	   *state;
+	int32		person_id;
+	uint32		bit;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("chunk_bits_accumulate must be called as part of an aggregate")));
+
+	/* the aggregate's own state, which may be changed in place */
+	if (PG_ARGISNULL(0))
+		state = chunk_new(context);
+	else
+	{
+		state = (bytea *) PG_GETARG_POINTER(0);
+		if (VARATT_IS_EXTENDED(state) ||
+			VARSIZE(state) != VARHDRSZ + CAREDATA_CHUNK_BYTES)
+			elog(ERROR, "unexpected state of chunk_bits_agg");
+	}
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BYTEA_P(state);
+	person_id = PG_GETARG_INT32(1);
+	if (person_id < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("person_id must not be negative")));
+	bit = (uint32) person_id & (CAREDATA_CHUNK_PERSONS - 1);
+	((uint8 *) VARDATA(state))[bit >> 3] |= 1 << (bit & 7);
+	PG_RETURN_BYTEA_P(state);
+}
+
+Datum
+caredata_chunk_or(PG_FUNCTION_ARGS)
+{
+	bytea	   *a = get_chunk_arg(fcinfo, 0);
+	bytea	   *b = get_chunk_arg(fcinfo, 1);
+	bytea	   *result = chunk_new(CurrentMemoryContext);
+	int			i;
+
+	for (i = 0; i < CAREDATA_CHUNK_BYTES; i++)
+		VARDATA(result)[i] = VARDATA_ANY(a)[i] | VARDATA_ANY(b)[i];
+	PG_RETURN_BYTEA_P(result);
+}
+
+Datum
+caredata_chunk_without(PG_FUNCTION_ARGS)
+{
+	bytea	   *a = get_chunk_arg(fcinfo, 0);
+	bytea	   *b = get_chunk_arg(fcinfo, 1);
+	bytea	   *result = chunk_new(CurrentMemoryContext);
+	int			i;
+
+	for (i = 0; i < CAREDATA_CHUNK_BYTES; i++)
+		VARDATA(result)[i] = VARDATA_ANY(a)[i] & ~VARDATA_ANY(b)[i];
+	PG_RETURN_BYTEA_P(result);
+}
+
+/* ---- Start-up ---- */
+
+void
+caredata_visible_init(void)
+{
+	DefineCustomIntVariable("caredata.national_list_max_age",
+							"Age at which the national data opt-out list is too old to rest on.",
+							"Counted from the request that the list answers; releases whose objections include the national data opt-out raise an error.",
+							&national_list_max_age,
+							28 * 24 * 60, 1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	next_check_perms_hook = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = visible_check_perms;
+}

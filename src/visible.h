@@ -1,0 +1,28 @@
+/*
+ * visible.h
+ *		The policy of the care tables, and whether a release is open.
+ */
+#ifndef CAREDATA_VISIBLE_H
+#define CAREDATA_VISIBLE_H
+
+/*
+ * Persons of one chunk of a visible set.  The SQL in sql/visible.sql knows
+ * both numbers: person_id >> 14, and 2048 bytes of bits.
+ */
+#define CAREDATA_CHUNK_SHIFT	14
+#define CAREDATA_CHUNK_PERSONS	(1 << CAREDATA_CHUNK_SHIFT)
+#define CAREDATA_CHUNK_BYTES	(CAREDATA_CHUNK_PERSONS / 8)
+
+/* Setting caredata.national_list_max_age and the permission check hook. */
+extern void caredata_visible_init(void);
+
+/*
+ * Raise unless the release is active and today is within its term
+ * (object_not_in_prerequisite_state).  Unlike visible sets, which are seen
+ * under the statement's snapshot, the state counts as it is now: a release
+ * suspended or ended is closed to every statement from then on, in whatever
+ * transaction.
+ */
+extern void caredata_check_release_open(int32 release_id);
+
+#endif							/* CAREDATA_VISIBLE_H */
