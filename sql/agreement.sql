@@ -74,7 +74,8 @@ COMMENT ON COLUMN caredata.release.created_by IS
 CREATE TABLE caredata.treatment (
 	treatment    text PRIMARY KEY,
 	field_types  text[] NOT NULL,
-	column_names name[],
+	format       text,
+	column_name  name,
 	result_name  name,
 	description  text NOT NULL
 );
@@ -82,30 +83,30 @@ COMMENT ON TABLE caredata.treatment IS
 	'What a release may do to a column before it is shown; the list is closed, nothing in it is an expression';
 COMMENT ON COLUMN caredata.treatment.field_types IS
 	'Field types that the treatment accepts';
-COMMENT ON COLUMN caredata.treatment.column_names IS
-	'Columns that alone the treatment accepts; NULL for any of the field types';
+COMMENT ON COLUMN caredata.treatment.format IS
+	'Format of a field that alone the treatment accepts; NULL for any';
+COMMENT ON COLUMN caredata.treatment.column_name IS
+	'Column that alone the treatment accepts; NULL for any';
 COMMENT ON COLUMN caredata.treatment.result_name IS
 	'Name of the column in the release''s view; NULL for the name it has';
 
--- An NHS number is accepted by none, a whole postcode by none.
+-- No treatment takes an NHS number or a postcode: no care table has one.
 INSERT INTO caredata.treatment VALUES
-	('drop', '{smallint,integer,bigint,float8,text,date,time,boolean,nhs_number,postcode}', NULL, NULL,
+	('drop', '{smallint,integer,bigint,float8,text,date,time,boolean,nhs_number,postcode}', NULL, NULL, NULL,
 	 'not released'),
-	('keep', '{smallint,integer,bigint,float8,text,date,time,boolean}', NULL, NULL,
+	('keep', '{smallint,integer,bigint,float8,text,date,time,boolean}', NULL, NULL, NULL,
 	 'released as stored'),
-	('year', '{date}', NULL, NULL,
+	('year', '{date}', NULL, NULL, NULL,
 	 'the calendar year, a number'),
-	('month', '{date}', NULL, NULL,
+	('month', '{date}', NULL, NULL, NULL,
 	 'the first day of the month'),
-	('age_band', '{smallint}', '{birth_year}', 'age_band',
+	('age_band', '{smallint}', NULL, 'birth_year', 'age_band',
 	 'five-year band of the age reached this year, 00-04 to 85-89 and 90+'),
-	('area', '{postcode}', NULL, NULL,
-	 'the postcode area, such as CB'),
-	('district', '{postcode}', NULL, NULL,
-	 'the postcode district, such as CB22'),
-	('sector', '{postcode}', NULL, NULL,
-	 'the postcode sector, such as CB22 3'),
-	('record_pid', '{smallint,integer,bigint,text}', NULL, NULL,
+	('msoa', '{text}', 'lsoa', NULL, 'msoa',
+	 'the middle layer super output area of an LSOA, about 7,500 people'),
+	('district', '{text}', 'lsoa', NULL, 'district',
+	 'the local authority district of an LSOA'),
+	('record_pid', '{bigint,text}', NULL, NULL, NULL,
 	 'a pseudonym of the record key, different in every release');
 
 CREATE TABLE caredata.release_column (
@@ -456,7 +457,8 @@ BEGIN
 								(SELECT string_agg(t.treatment, ', ' ORDER BY t.treatment) FROM caredata.treatment t));
 	END IF;
 	IF field.field_type <> ALL (rule.field_types)
-	   OR field.column_name <> ALL (coalesce(rule.column_names, ARRAY[field.column_name])) THEN
+	   OR field.format IS DISTINCT FROM coalesce(rule.format, field.format)
+	   OR field.column_name <> coalesce(rule.column_name, field.column_name) THEN
 		RAISE EXCEPTION 'treatment "%" does not fit column "%" of dataset "%"',
 			rule.treatment, field.column_name, field.dataset
 			USING ERRCODE = 'invalid_parameter_value',

@@ -48,8 +48,8 @@ CREATE TABLE caredata.dataset_column (
 	not_before     name,
 	future_allowed boolean NOT NULL DEFAULT false,
 	treatment      text NOT NULL DEFAULT 'keep'
-		CHECK (treatment IN ('drop', 'keep', 'year', 'month', 'age_band', 'area',
-							 'district', 'sector', 'record_pid')),
+		CHECK (treatment IN ('drop', 'keep', 'year', 'month', 'age_band',
+							 'msoa', 'district', 'record_pid')),
 	description    text NOT NULL,
 	PRIMARY KEY (dataset, column_name),
 	UNIQUE (dataset, position),

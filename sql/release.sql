@@ -40,11 +40,10 @@ COMMENT ON FUNCTION caredata.age_band(smallint, date) IS
 	'Treatment age_band: five-year band, 00-04 to 85-89 and 90+, of the age reached in the year of the day; NULL before birth';
 
 -- The text of one column of a release's view. The handle is written out only
--- here, in activate_release() and nowhere else.
+-- here and in activate_release().
 CREATE FUNCTION caredata.treated_column(
 	release_id  integer,
 	column_name name,
-	field_type  text,
 	treatment   text,
 	result_name name)
 	RETURNS text
@@ -61,23 +60,37 @@ BEGIN
 			RETURN format('caredata.month_of(t.%I) AS %I', column_name, result_name);
 		WHEN 'age_band' THEN
 			RETURN format('caredata.age_band(t.%I, CURRENT_DATE) AS %I', column_name, result_name);
-		WHEN 'area' THEN
-			RETURN format('caredata.postcode_area(t.%I) AS %I', column_name, result_name);
+		WHEN 'msoa' THEN
+			RETURN format('%I.msoa_code AS %I', 'area_of_' || column_name, result_name);
 		WHEN 'district' THEN
-			RETURN format('caredata.postcode_district(t.%I) AS %I', column_name, result_name);
-		WHEN 'sector' THEN
-			RETURN format('caredata.postcode_sector(t.%I) AS %I', column_name, result_name);
+			RETURN format('%I.local_authority_code AS %I', 'area_of_' || column_name, result_name);
 		WHEN 'record_pid' THEN
-			RETURN format('caredata.record_pid(t.%I::%s, %L::caredata.release_ref) AS %I',
-						  column_name,
-						  CASE field_type WHEN 'text' THEN 'text' ELSE 'bigint' END,
-						  release_id, result_name);
+			RETURN format('caredata.record_pid(t.%I, %L::caredata.release_ref) AS %I',
+						  column_name, release_id, result_name);
 	END CASE;
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, text, name) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.treated_column(integer, name, text, text, name) IS
+REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.treated_column(integer, name, text, name) IS
 	'One column of a release''s view, in SQL: the treatments are written here and can be nothing else';
+
+-- The join that a treatment needs. An outer join on a key: it adds and drops
+-- no row, and the planner leaves it out of queries that do not name the column.
+CREATE FUNCTION caredata.treatment_join(column_name name, treatment text) RETURNS text
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF treatment IN ('msoa', 'district') THEN
+		RETURN format(' LEFT JOIN care.lsoa %1$I ON %1$I.lsoa_code = t.%2$I',
+					  'area_of_' || column_name, column_name);
+	END IF;
+	RETURN '';
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.treatment_join(name, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.treatment_join(name, text) IS
+	'The join of a release''s view that a treatment needs, in SQL; empty for most';
 
 -- ------------------------------------------------------------- activation
 
@@ -146,20 +159,6 @@ REVOKE ALL ON FUNCTION caredata.check_population(text, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.check_population(text, text[]) IS
 	'Raises unless every code of a population is in its reference table';
 
-CREATE TABLE caredata.reference_table (
-	table_name  name PRIMARY KEY,
-	description text NOT NULL
-);
-COMMENT ON TABLE caredata.reference_table IS
-	'Tables of schema care that hold public facts and no person; every release shows each as a view';
-INSERT INTO caredata.reference_table VALUES
-	('practice', 'GP practices'),
-	('commissioner', 'Commissioners of care: ICBs, sub-ICB locations and the CCGs before them'),
-	('practice_commissioner', 'Which commissioner a practice belonged to, and when'),
-	('provider', 'Providers of care'),
-	('lsoa', 'Lower layer super output areas'),
-	('code_list', 'Codes and what they mean');
-
 CREATE FUNCTION caredata.activate_release(release integer) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -173,7 +172,6 @@ DECLARE
 	definer name;
 	permitted record;
 	field record;
-	reference record;
 	routine text;
 BEGIN
 	-- Two activations would both rewrite the privileges of the same functions.
@@ -201,6 +199,9 @@ BEGIN
 				   format('Owner of the views of release %s; to be granted to nobody', approved.name));
 	UPDATE caredata.domain d SET reader_role = reader WHERE d.domain_id = approved.release_id;
 
+	-- The only table of places that a treatment joins.
+	EXECUTE format('GRANT SELECT ON care.lsoa TO %I', definer);
+
 	EXECUTE format('CREATE SCHEMA %I', approved.name);
 	EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', approved.name);
 	EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', approved.name, reader);
@@ -214,8 +215,10 @@ BEGIN
 		SELECT d.dataset, d.setting, d.description,
 			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns,
 			   string_agg(', ' || caredata.treated_column(approved.release_id, c.column_name,
-						  c.field_type, rc.treatment, coalesce(t.result_name, c.column_name)),
-						  '' ORDER BY c.position) AS shown_columns
+						  rc.treatment, coalesce(t.result_name, c.column_name)),
+						  '' ORDER BY c.position) AS shown_columns,
+			   string_agg(caredata.treatment_join(c.column_name, rc.treatment),
+						  '' ORDER BY c.position) AS joins
 		FROM caredata.release_column rc
 		JOIN caredata.dataset d ON d.dataset = rc.dataset
 		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
@@ -231,9 +234,9 @@ BEGIN
 					   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
 					   approved.name, permitted.dataset, definer, handle, permitted.setting);
 		EXECUTE format('CREATE VIEW %I.%I AS SELECT'
-					   ' caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t',
+					   ' caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t%s',
 					   approved.name, permitted.dataset, handle,
-					   permitted.shown_columns, permitted.dataset);
+					   permitted.shown_columns, permitted.dataset, permitted.joins);
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
 					   approved.name, permitted.dataset, permitted.description);
 		EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', approved.name, permitted.dataset,
@@ -249,14 +252,6 @@ BEGIN
 						   CASE field.treatment WHEN 'keep' THEN field.description
 						   ELSE format('%s; shown: %s', field.description, field.shown) END);
 		END LOOP;
-	END LOOP;
-
-	FOR reference IN SELECT r.* FROM caredata.reference_table r ORDER BY r.table_name LOOP
-		EXECUTE format('GRANT SELECT ON care.%I TO %I', reference.table_name, definer);
-		EXECUTE format('CREATE VIEW %I.%I AS SELECT * FROM care.%I',
-					   approved.name, reference.table_name, reference.table_name);
-		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
-					   approved.name, reference.table_name, reference.description);
 	END LOOP;
 
 	FOR permitted IN
