@@ -39,6 +39,7 @@ SQL_PARTS = \
 	sql/keyring.sql \
 	sql/pseudonym.sql \
 	sql/dataset.sql \
+	sql/reference.sql \
 	sql/care_database.sql \
 	sql/objection.sql \
 	sql/agreement.sql \

@@ -524,8 +524,8 @@ parse_lsoa(const char *str, size_t len, char *out)
 		}
 	}
 	if (len == 8 && out[0] == '9' && out[1] == '5' && is_upper(out[2]) &&
-		is_upper(out[3]) && all_digits(out + 4, 2) && out[6] == 'S' &&
-		is_digit(out[7]))
+		is_upper(out[3]) && all_digits(out + 4, 2) &&
+		(out[6] == 'S' || out[6] == 'W' || out[6] == 'C') && is_digit(out[7]))
 		return len;
 	return 0;
 }
