@@ -1,9 +1,9 @@
 -- ---------------------------------------------------------------------------
 -- Identifiers: the types nhs_number and postcode.
 -- Both are eight bytes by value whose order and equality are those of bigint,
--- so comparison, hashing and sorting are PostgreSQL's own.  None of these can
--- raise or tell a value, so they are leakproof and indexes serve queries
--- under row security.
+-- so comparison and sorting are PostgreSQL's own.  None of these can raise or
+-- tell a value, so they are leakproof and indexes serve queries under row
+-- security.
 -- ---------------------------------------------------------------------------
 
 -- NHS numbers.
@@ -340,15 +340,15 @@ COMMENT ON FUNCTION caredata.postcode_cmp(caredata.postcode, caredata.postcode) 
 	'Order of two values, for B-tree indexes: negative, zero or positive';
 
 CREATE FUNCTION caredata.postcode_hash(caredata.postcode) RETURNS integer
-	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
-	AS 'hashint8';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+	AS 'MODULE_PATHNAME', 'caredata_postcode_hash';
 COMMENT ON FUNCTION caredata.postcode_hash(caredata.postcode) IS
 	'Hash of a value, for hash indexes and joins';
 
 CREATE FUNCTION caredata.postcode_hash_extended(caredata.postcode, bigint)
 	RETURNS bigint
-	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
-	AS 'hashint8extended';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
+	AS 'MODULE_PATHNAME', 'caredata_postcode_hash_extended';
 COMMENT ON FUNCTION caredata.postcode_hash_extended(caredata.postcode, bigint) IS
 	'64-bit hash of a value with a seed, for hash partitions';
 
