@@ -35,7 +35,7 @@ CREATE TABLE caredata.release (
 	agreement_id      integer NOT NULL REFERENCES caredata.agreement,
 	name              name NOT NULL UNIQUE,
 	purpose           text NOT NULL CHECK (purpose <> ''),
-	legal_basis       text NOT NULL,
+	legal_basis       text NOT NULL REFERENCES caredata.legal_basis,
 	identifiability   text NOT NULL DEFAULT 'pseudonymised'
 		CHECK (identifiability IN ('identifiable', 'pseudonymised', 'anonymised')),
 	population_kind   text NOT NULL DEFAULT 'everyone'
@@ -43,7 +43,7 @@ CREATE TABLE caredata.release (
 	population_codes  text[] NOT NULL DEFAULT '{}',
 	no_nhs_number     text NOT NULL DEFAULT 'withhold'
 		CHECK (no_nhs_number IN ('withhold', 'allow')),
-	exemption         text,
+	exemption         text REFERENCES caredata.exemption,
 	exemption_evidence text,
 	state             text NOT NULL DEFAULT 'draft'
 		CHECK (state IN ('draft', 'approved', 'active', 'suspended', 'ended')),

@@ -258,8 +258,8 @@ BEGIN
 		SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = approved.name AND c.relkind = 'v'
 	LOOP
-		EXECUTE format('REVOKE ALL ON %I.%I FROM PUBLIC', approved.name, permitted.relname);
 		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', approved.name, permitted.relname, definer);
+		PERFORM caredata.lock_table(format('%I.%I', approved.name, permitted.relname)::regclass);
 		EXECUTE format('GRANT SELECT ON %I.%I TO %I', approved.name, permitted.relname, reader);
 	END LOOP;
 
