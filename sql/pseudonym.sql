@@ -210,6 +210,36 @@ CREATE OPERATOR CLASS caredata.pseudonym_ops
 COMMENT ON OPERATOR CLASS caredata.pseudonym_ops USING hash IS
 	'Hashing of pseudonyms';
 
+CREATE FUNCTION caredata.pseudonym_smaller(caredata.pseudonym, caredata.pseudonym)
+	RETURNS caredata.pseudonym
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'caredata_pseudonym_smaller';
+COMMENT ON FUNCTION caredata.pseudonym_smaller(caredata.pseudonym, caredata.pseudonym) IS
+	'The first of two pseudonyms by bytes';
+
+CREATE FUNCTION caredata.pseudonym_larger(caredata.pseudonym, caredata.pseudonym)
+	RETURNS caredata.pseudonym
+	LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'caredata_pseudonym_larger';
+COMMENT ON FUNCTION caredata.pseudonym_larger(caredata.pseudonym, caredata.pseudonym) IS
+	'The last of two pseudonyms by bytes';
+
+CREATE AGGREGATE caredata.min(caredata.pseudonym) (
+	SFUNC = caredata.pseudonym_smaller, STYPE = caredata.pseudonym,
+	COMBINEFUNC = caredata.pseudonym_smaller,
+	SORTOP = OPERATOR(caredata.<), PARALLEL = safe
+);
+COMMENT ON AGGREGATE caredata.min(caredata.pseudonym) IS
+	'The first pseudonym by bytes; reporting tools ask for it';
+
+CREATE AGGREGATE caredata.max(caredata.pseudonym) (
+	SFUNC = caredata.pseudonym_larger, STYPE = caredata.pseudonym,
+	COMBINEFUNC = caredata.pseudonym_larger,
+	SORTOP = OPERATOR(caredata.>), PARALLEL = safe
+);
+COMMENT ON AGGREGATE caredata.max(caredata.pseudonym) IS
+	'The last pseudonym by bytes; reporting tools ask for it';
+
 -- Keyed: STABLE and never IMMUTABLE, so that no plan, index or generated
 -- column holds their result. LEAKPROOF: they raise on the caller, the release
 -- and the keys, before they look at the value.

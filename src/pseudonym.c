@@ -70,6 +70,8 @@ PG_FUNCTION_INFO_V1(caredata_pseudonym_gt);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_ge);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_cmp);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_sortsupport);
+PG_FUNCTION_INFO_V1(caredata_pseudonym_smaller);
+PG_FUNCTION_INFO_V1(caredata_pseudonym_larger);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_hash);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_hash_extended);
 PG_FUNCTION_INFO_V1(caredata_pid);
@@ -202,6 +204,23 @@ caredata_pseudonym_cmp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare_pseudonyms(PG_GETARG_PSEUDONYM(0),
 									   PG_GETARG_PSEUDONYM(1)));
+}
+
+/* Transition functions of min() and max(), which reporting tools ask for. */
+Datum
+caredata_pseudonym_smaller(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(compare_pseudonyms(PG_GETARG_PSEUDONYM(0),
+									   PG_GETARG_PSEUDONYM(1)) <= 0 ?
+					PG_GETARG_DATUM(0) : PG_GETARG_DATUM(1));
+}
+
+Datum
+caredata_pseudonym_larger(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(compare_pseudonyms(PG_GETARG_PSEUDONYM(0),
+									   PG_GETARG_PSEUDONYM(1)) >= 0 ?
+					PG_GETARG_DATUM(0) : PG_GETARG_DATUM(1));
 }
 
 static int
