@@ -211,15 +211,10 @@ BEGIN
 			USING ERRCODE = 'duplicate_schema',
 				  HINT = 'A care database needs the schemas care, care_identity and care_landing for itself: use another database, or rename this schema.';
 	END IF;
-	IF EXISTS (SELECT FROM caredata.dataset d
-			   WHERE d.dataset = ANY (ARRAY['person', 'gp_registration', 'gp_event',
-											'gp_prescription', 'apc_episode',
-											'op_attendance', 'ed_attendance',
-											'community_contact', 'social_care_event',
-											'death']::name[])) THEN
-		RAISE EXCEPTION 'a dataset with the name of a standard dataset is already defined'
-			USING ERRCODE = 'duplicate_object',
-				  HINT = 'Remove it with caredata.forget_dataset(); the standard datasets come first.';
+	IF EXISTS (SELECT FROM caredata.dataset) THEN
+		RAISE EXCEPTION 'datasets are defined whose care database is gone'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Restore the schemas care, care_identity and care_landing, or DROP and CREATE the extension.';
 	END IF;
 
 	PERFORM caredata.create_roles();
@@ -244,7 +239,7 @@ BEGIN
 	PERFORM caredata.create_reference_tables();
 	PERFORM caredata.install_code_lists();
 	PERFORM caredata.define_standard_datasets();
-	FOR v_dataset IN SELECT d.dataset FROM caredata.dataset d ORDER BY d.dataset::text COLLATE "C"
+	FOR v_dataset IN SELECT d.dataset FROM caredata.dataset d ORDER BY d.dataset
 	LOOP
 		PERFORM caredata.create_dataset(v_dataset);
 	END LOOP;
@@ -288,9 +283,7 @@ DECLARE
 	c_last CONSTANT date :=
 		(caredata.financial_year_start(CURRENT_DATE) + INTERVAL '2 years')::date;
 	v_dataset caredata.dataset;
-	v_parent text;
-	v_default text;
-	v_partition text;
+	v_partition name;
 	v_start date;
 	v_end date;
 	v_made integer := 0;
@@ -311,27 +304,17 @@ BEGIN
 		RETURN 0;
 	END IF;
 
-	v_parent := format('care.%I', dataset);
-	v_default := format('care.%I', dataset || '_default');
 	v_start := greatest(caredata.financial_year_start(from_date), c_first);
 	WHILE v_start <= least(to_date, c_last) LOOP
 		v_end := (v_start + INTERVAL '1 year')::date;
-		v_partition := format('care.%I', format('%s_%s_%s', dataset,
-							  to_char(v_start, 'YYYY'), to_char(v_end, 'YY')));
-		IF to_regclass(v_partition) IS NULL THEN
+		v_partition := format('%s_%s_%s', dataset,
+							  to_char(v_start, 'YYYY'), to_char(v_end, 'YY'));
+		IF to_regclass(format('care.%I', v_partition)) IS NULL THEN
 			-- Two loads may want the same year; readers are not disturbed.
-			EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', v_parent);
-			IF to_regclass(v_partition) IS NULL THEN
-				EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS INCLUDING STORAGE)',
-							   v_partition, v_parent);
-				PERFORM caredata.protect_table(v_partition::regclass);
-				EXECUTE format('COMMENT ON TABLE %s IS %L', v_partition,
-							   format('%s: financial year %s/%s', v_dataset.title,
-									  to_char(v_start, 'YYYY'), to_char(v_end, 'YY')));
-				EXECUTE format('WITH moved AS (DELETE FROM %1$s WHERE %2$I >= %4$L AND %2$I < %5$L RETURNING *) INSERT INTO %3$s SELECT * FROM moved',
-							   v_default, v_dataset.partition_column, v_partition, v_start, v_end);
-				EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
-							   v_parent, v_partition, v_start, v_end);
+			EXECUTE format('LOCK TABLE care.%I IN SHARE UPDATE EXCLUSIVE MODE', dataset);
+			IF to_regclass(format('care.%I', v_partition)) IS NULL THEN
+				PERFORM caredata.add_partition(dataset, v_partition, v_start::text,
+					format('financial year %s/%s', to_char(v_start, 'YYYY'), to_char(v_end, 'YY')));
 				v_made := v_made + 1;
 			END IF;
 		END IF;

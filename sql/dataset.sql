@@ -147,11 +147,23 @@ CREATE FUNCTION caredata.define_dataset(
 AS $$
 BEGIN
 	PERFORM caredata.check_dataset_name(dataset, 'dataset');
+	IF to_regnamespace('care') IS NULL
+	   OR to_regnamespace('care_landing') IS NULL THEN
+		RAISE EXCEPTION 'this database is not a care database'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Let a superuser call caredata.create_care_database() first.';
+	END IF;
 	IF EXISTS (SELECT FROM caredata.dataset d
 			   WHERE d.dataset = define_dataset.dataset) THEN
 		RAISE EXCEPTION 'dataset "%" is already defined', dataset
 			USING ERRCODE = 'duplicate_object',
 				  HINT = 'Choose another name, or call caredata.forget_dataset() if its tables are not made yet.';
+	END IF;
+	IF to_regclass(format('care.%I', dataset)) IS NOT NULL
+	   OR to_regclass(format('care_landing.%I', dataset)) IS NOT NULL THEN
+		RAISE EXCEPTION 'a table of care or care_landing is named "%"', dataset
+			USING ERRCODE = 'duplicate_table',
+				  HINT = 'Choose another name for the dataset.';
 	END IF;
 	IF setting IS NULL
 	   OR setting NOT IN ('gp', 'hospital', 'community', 'social_care', 'registry') THEN
@@ -227,6 +239,13 @@ BEGIN
 			USING ERRCODE = 'duplicate_column',
 				  HINT = 'Each field of the file is defined once, in file order.';
 	END IF;
+	IF field_type IS NULL
+	   OR field_type NOT IN ('smallint', 'integer', 'bigint', 'float8', 'text', 'date',
+							 'time', 'boolean', 'nhs_number', 'postcode') THEN
+		RAISE EXCEPTION 'unrecognised field type of column "%"', column_name
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Field types are smallint, integer, bigint, float8, text, date, time, boolean, nhs_number and postcode.';
+	END IF;
 	IF coalesce(btrim(description), '') = '' THEN
 		RAISE EXCEPTION 'a column needs a description'
 			USING ERRCODE = 'invalid_parameter_value',
@@ -277,15 +296,17 @@ BEGIN
 				 AND role = 'data' AND field_type IN ('bigint', 'text') THEN 'record_pid'
 			ELSE 'keep'
 		END);
-	IF v_treatment = 'record_pid' AND field_type NOT IN ('bigint', 'text') THEN
-		RAISE EXCEPTION 'treatment does not suit the type of column "%"', column_name
+	-- What a release may do to a column is its list to keep.
+	IF NOT EXISTS (SELECT FROM caredata.treatment t
+				   WHERE t.treatment = v_treatment
+					 AND define_dataset_column.field_type = ANY (t.field_types)
+					 AND coalesce(t.format = define_dataset_column.format,
+								  t.format IS NULL)
+					 AND coalesce(t.column_name = define_dataset_column.column_name,
+								  t.column_name IS NULL)) THEN
+		RAISE EXCEPTION 'treatment does not suit column "%"', column_name
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'A record key is bigint or text.';
-	END IF;
-	IF v_treatment IN ('year', 'month') AND field_type <> 'date' THEN
-		RAISE EXCEPTION 'treatment does not suit the type of column "%"', column_name
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Only dates are released as year or month.';
+				  HINT = 'caredata.treatment lists what a release may do to which type of column.';
 	END IF;
 
 	INSERT INTO caredata.dataset_column
@@ -372,6 +393,41 @@ REVOKE ALL ON FUNCTION caredata.protect_table(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.protect_table(regclass) IS
 	'Makes a new care table readable by nobody until a release''s policy says otherwise';
 
+CREATE FUNCTION caredata.add_partition(dataset name, partition name, bound text,
+									   content text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_from date := nullif(bound, 'DEFAULT')::date;
+	v_to date := (v_from + INTERVAL '1 year')::date;
+	v_column name := (SELECT d.partition_column FROM caredata.dataset d
+					  WHERE d.dataset = add_partition.dataset);
+BEGIN
+	-- Made apart and attached, so that readers of the other years go on; and
+	-- with the comments, which a partition made in one step does not inherit.
+	EXECUTE format('CREATE TABLE care.%I (LIKE care.%I INCLUDING CONSTRAINTS INCLUDING COMMENTS INCLUDING STORAGE)',
+				   partition, dataset);
+	PERFORM caredata.protect_table(format('care.%I', partition)::regclass);
+	EXECUTE format('COMMENT ON TABLE care.%I IS %L', partition,
+				   (SELECT d.title FROM caredata.dataset d
+					WHERE d.dataset = add_partition.dataset) || ': ' || content);
+	IF v_from IS NULL THEN
+		EXECUTE format('ALTER TABLE care.%I ATTACH PARTITION care.%I DEFAULT',
+					   dataset, partition);
+		RETURN;
+	END IF;
+	EXECUTE format('WITH moved AS (DELETE FROM care.%1$I WHERE %2$I >= %4$L AND %2$I < %5$L RETURNING *) INSERT INTO care.%3$I SELECT * FROM moved',
+				   dataset || '_default', v_column, partition, v_from, v_to);
+	EXECUTE format('ALTER TABLE care.%I ATTACH PARTITION care.%I FOR VALUES FROM (%L) TO (%L)',
+				   dataset, partition, v_from, v_to);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.add_partition(name, name, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.add_partition(name, name, text, text) IS
+	'Adds to a care table the partition of the financial year that starts on a date, or DEFAULT, and moves its rows there';
+
 CREATE FUNCTION caredata.create_dataset(dataset name) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -387,19 +443,6 @@ BEGIN
 	PERFORM caredata.check_dataset_open(dataset);
 	SELECT d.* INTO STRICT v_dataset FROM caredata.dataset d
 	WHERE d.dataset = create_dataset.dataset FOR UPDATE;
-
-	IF to_regnamespace('care') IS NULL
-	   OR to_regnamespace('care_landing') IS NULL THEN
-		RAISE EXCEPTION 'this database is not a care database'
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  HINT = 'Let a superuser call caredata.create_care_database() first.';
-	END IF;
-	IF v_dataset.landed
-	   AND to_regclass(format('care_landing.%I', dataset)) IS NOT NULL THEN
-		RAISE EXCEPTION 'relation "%" already exists in schema "care_landing"', dataset
-			USING ERRCODE = 'duplicate_table',
-				  HINT = 'Choose another name for the dataset.';
-	END IF;
 
 	-- The definition must hang together before any table is made.
 	SELECT k.key_column INTO v_missing
@@ -516,11 +559,9 @@ BEGIN
 	END IF;
 
 	IF v_dataset.partition_column IS NOT NULL THEN
-		EXECUTE format('CREATE TABLE care.%I PARTITION OF %s DEFAULT',
-					   dataset || '_default', v_care);
-		PERFORM caredata.protect_table(format('care.%I', dataset || '_default')::regclass);
-		EXECUTE format('COMMENT ON TABLE care.%I IS %L', dataset || '_default',
-					   v_dataset.title || ': rows without a date, and of years that have no partition');
+		PERFORM caredata.add_partition(dataset, (dataset || '_default')::name,
+									   'DEFAULT',
+									   'rows without a date, and of years that have no partition');
 	END IF;
 
 	IF v_dataset.landed THEN

@@ -36,7 +36,7 @@ INSERT INTO caredata.objection_kind (kind, title, description, citation, shipped
 	 'UK GDPR article 21, right to object', true);
 
 CREATE TABLE caredata.objection_code (
-	scheme       text NOT NULL CHECK (scheme IN ('read2', 'ctv3', 'snomed')),
+	scheme       text NOT NULL CHECK (scheme IN ('readv2', 'ctv3', 'snomed')),
 	code         text COLLATE "C" NOT NULL CHECK (code <> ''),
 	kind         text NOT NULL REFERENCES caredata.objection_kind,
 	meaning      text NOT NULL CHECK (meaning IN ('dissent', 'withdrawn')),
@@ -52,16 +52,16 @@ COMMENT ON COLUMN caredata.objection_code.source IS
 	'Where the meaning of the code was taken from, and what is still to be confirmed';
 
 INSERT INTO caredata.objection_code (scheme, code, kind, meaning, source, shipped) VALUES
-	('read2',  '9Nu0.',           'type1', 'dissent',   'published GP guidance on Type 1 objection codes', true),
+	('readv2', '9Nu0.',           'type1', 'dissent',   'published GP guidance on Type 1 objection codes', true),
 	('ctv3',   'XaZ89',           'type1', 'dissent',   'published GP guidance on Type 1 objection codes', true),
 	('snomed', '827241000000103', 'type1', 'dissent',   'published GP guidance on Type 1 objection codes', true),
-	('read2',  '9Nu1.',           'type1', 'withdrawn', 'to be confirmed in the code release before use', true),
+	('readv2', '9Nu1.',           'type1', 'withdrawn', 'to be confirmed in the code release before use', true),
 	('ctv3',   'XaZ8A',           'type1', 'withdrawn', 'to be confirmed in the code release before use', true),
 	('snomed', '827261000000102', 'type1', 'withdrawn', 'to be confirmed in the code release before use', true),
-	('read2',  '9Nu4.',           'type2', 'dissent',   'published GP guidance on Type 2 objection codes', true),
+	('readv2', '9Nu4.',           'type2', 'dissent',   'published GP guidance on Type 2 objection codes', true),
 	('ctv3',   'XaaVL',           'type2', 'dissent',   'published GP guidance on Type 2 objection codes', true),
 	('snomed', '881561000000100', 'type2', 'dissent',   'published GP guidance on Type 2 objection codes', true),
-	('read2',  '9Nu5.',           'type2', 'withdrawn', 'to be confirmed in the code release before use', true),
+	('readv2', '9Nu5.',           'type2', 'withdrawn', 'to be confirmed in the code release before use', true),
 	('ctv3',   'XaaVM',           'type2', 'withdrawn', 'to be confirmed in the code release before use', true),
 	('snomed', '881581000000109', 'type2', 'withdrawn', 'to be confirmed in the code release before use', true);
 

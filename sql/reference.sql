@@ -471,25 +471,25 @@ BEGIN
 		('delivery_mechanism', 'cld', 'Direct Payment', 'Direct payment to the person'),
 		('delivery_mechanism', 'cld', 'CASSR Managed Personal Budget', 'Personal budget that the authority manages'),
 		('delivery_mechanism', 'cld', 'CASSR Commissioned Support', 'Support that the authority commissions'),
-		('event_outcome', 'cld', 'Progress to Reablement/ST-Max', 'Precedence 1: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Progress to Assessment', 'Precedence 2: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Admitted to Hospital', 'Precedence 3: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Progress to Re-assessment / Unplanned Review', 'Precedence 4: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Progress to Support Planning / Services', 'Precedence 5: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Progress to End of Life Care', 'Precedence 6: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'No change in package', 'Precedence 7: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Service ended as planned', 'Precedence 8: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Progress to financial assessment', 'Precedence 9: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'Provision of service', 'Precedence 10: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Deceased', 'Precedence 11: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Moved to another LA', 'Precedence 12: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - 100% NHS funded care', 'Precedence 13: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Information & Advice / Signposting only', 'Precedence 14: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Self-funded client', 'Precedence 15: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Support declined', 'Precedence 16: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Support ended - other reason', 'Precedence 17: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - No services offered - other reason', 'Precedence 18: of several outcomes the lowest number counts'),
-		('event_outcome', 'cld', 'NFA - Other', 'Precedence 19: of several outcomes the lowest number counts'),
+		('event_outcome', 'cld', 'Progress to Reablement/ST-Max', 'Precedence 1: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Progress to Assessment', 'Precedence 2: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Admitted to Hospital', 'Precedence 3: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Progress to Re-assessment / Unplanned Review', 'Precedence 4: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Progress to Support Planning / Services', 'Precedence 5: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Progress to End of Life Care', 'Precedence 6: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'No change in package', 'Precedence 7: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Service ended as planned', 'Precedence 8: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Progress to financial assessment', 'Precedence 9: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'Provision of service', 'Precedence 10: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Deceased', 'Precedence 11: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Moved to another LA', 'Precedence 12: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - 100% NHS funded care', 'Precedence 13: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Information & Advice / Signposting only', 'Precedence 14: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Self-funded client', 'Precedence 15: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Support declined', 'Precedence 16: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Support ended - other reason', 'Precedence 17: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - No services offered - other reason', 'Precedence 18: of several outcomes the lowest number counts (spelling not confirmed)'),
+		('event_outcome', 'cld', 'NFA - Other', 'Precedence 19: of several outcomes the lowest number counts (spelling not confirmed)'),
 		('clinical_scheme', 'caredata', 'readv2', 'Read codes version 2, five characters'),
 		('clinical_scheme', 'caredata', 'ctv3', 'Clinical Terms Version 3'),
 		('clinical_scheme', 'caredata', 'snomed', 'SNOMED CT concept or description'),
@@ -554,7 +554,7 @@ BEGIN
 				  AND s.code = btrim(l.status_code)) AS status,
 			   nullif(btrim(l.commissioner), '') AS landed_commissioner,
 			   caredata.try_code(l.commissioner, 'ods') AS commissioner_code,
-			   count(*) OVER (PARTITION BY l.organisation_code) AS copies,
+			   count(*) OVER (PARTITION BY caredata.try_code(l.organisation_code, 'ods')) AS copies,
 			   count(*) OVER (PARTITION BY l.record) AS same_copies
 		FROM landed l
 	), checked AS MATERIALIZED (
@@ -562,7 +562,7 @@ BEGIN
 			CASE WHEN t.practice_code IS NULL THEN 'organisation_code: not an ODS code' END,
 			CASE WHEN t.practice_code IN (SELECT d.code FROM caredata.default_ods_code d)
 				 THEN 'organisation_code: a default code, no practice' END,
-			CASE WHEN t.copies <> t.same_copies
+			CASE WHEN t.copies <> t.same_copies AND t.practice_code IS NOT NULL
 				 THEN 'organisation_code: twice in the file with different content' END,
 			CASE WHEN t.practice_name IS NULL THEN 'name: missing or unreadable' END,
 			CASE WHEN t.landed_postcode IS NOT NULL AND t.postcode IS NULL
@@ -656,8 +656,13 @@ BEGIN
 			   caredata.try_date(l.from_date) AS from_date,
 			   nullif(btrim(l.to_date), '') AS landed_to,
 			   caredata.try_date(l.to_date) AS to_date,
-			   count(*) OVER (PARTITION BY l.practice_code, l.commissioner_code, l.from_date) AS copies,
-			   count(*) OVER (PARTITION BY l.practice_code, l.commissioner_code, l.from_date, l.to_date) AS same_copies
+			   count(*) OVER (PARTITION BY caredata.try_code(l.practice_code, 'ods'),
+										   caredata.try_code(l.commissioner_code, 'ods'),
+										   caredata.try_date(l.from_date)) AS copies,
+			   count(*) OVER (PARTITION BY caredata.try_code(l.practice_code, 'ods'),
+										   caredata.try_code(l.commissioner_code, 'ods'),
+										   caredata.try_date(l.from_date),
+										   caredata.try_date(l.to_date)) AS same_copies
 		FROM landed l
 	), checked AS MATERIALIZED (
 		SELECT t.*, array_remove(ARRAY[
@@ -669,7 +674,8 @@ BEGIN
 			CASE WHEN t.landed_to IS NOT NULL AND t.to_date IS NULL
 				 THEN 'to_date: not a date' END,
 			CASE WHEN t.to_date < t.from_date THEN 'to_date: before from_date' END,
-			CASE WHEN t.copies <> t.same_copies
+			CASE WHEN t.copies <> t.same_copies AND t.practice_code IS NOT NULL
+					  AND t.commissioner_code IS NOT NULL AND t.from_date IS NOT NULL
 				 THEN 'to_date: two ends for the same start in the file' END
 		], NULL) AS reasons
 		FROM typed t
@@ -768,14 +774,14 @@ BEGIN
 			   upper(caredata.try_text(l.ctrycd, 9)) AS country_code,
 			   upper(caredata.try_text(l.ladcd_active, 9)) AS current_code,
 			   caredata.try_boolean(l.current) AS is_current,
-			   count(*) OVER (PARTITION BY l.ladcd) AS copies,
+			   count(*) OVER (PARTITION BY upper(btrim(l.ladcd))) AS copies,
 			   count(*) OVER (PARTITION BY l.record) AS same_copies
 		FROM landed l
 	), checked AS MATERIALIZED (
 		SELECT t.*, array_remove(ARRAY[
 			CASE WHEN t.code IS NULL OR t.code !~ '^[EWSNJKLM][0-9]{8}$'
 				 THEN 'ladcd: not an ONS code' END,
-			CASE WHEN t.copies <> t.same_copies
+			CASE WHEN t.copies <> t.same_copies AND t.code IS NOT NULL
 				 THEN 'ladcd: twice in the file with different content' END,
 			CASE WHEN t.authority IS NULL THEN 'ladnm: missing or unreadable' END,
 			CASE WHEN t.is_current IS NULL THEN 'current: missing or neither true nor false' END
@@ -858,14 +864,14 @@ BEGIN
 			   caredata.try_float8(l.latitude) AS latitude,
 			   nullif(btrim(l.longitude), '') AS landed_longitude,
 			   caredata.try_float8(l.longitude) AS longitude,
-			   count(*) OVER (PARTITION BY l.lsoacd) AS copies,
+			   count(*) OVER (PARTITION BY caredata.try_code(l.lsoacd, 'lsoa')) AS copies,
 			   count(*) OVER (PARTITION BY l.record) AS same_copies
 		FROM landed l
 	), checked AS MATERIALIZED (
 		SELECT t.*, array_remove(ARRAY[
 			CASE WHEN t.lsoa_code IS NULL THEN 'lsoacd: not an LSOA code' END,
 			CASE WHEN t.lsoa_code LIKE '_99999999' THEN 'lsoacd: a code for no area' END,
-			CASE WHEN t.copies <> t.same_copies
+			CASE WHEN t.copies <> t.same_copies AND t.lsoa_code IS NOT NULL
 				 THEN 'lsoacd: twice in the file with different content' END,
 			CASE WHEN t.landed_latitude IS NOT NULL
 					  AND coalesce(t.latitude NOT BETWEEN 49 AND 61, true)
