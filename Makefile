@@ -84,10 +84,13 @@ $(EXTENSION)--$(EXTVERSION).sql: $(addprefix $(srcdir)/,$(SQL_PARTS)) $(srcdir)/
 $(OBJS): $(wildcard $(srcdir)/src/*.h)
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
-.PHONY: test demo demo-stop bench matrix fuzz dist
+.PHONY: test sanitize demo demo-stop bench matrix fuzz dist
 
 test:
 	$(TOP)test/run $(SUITES)
+
+sanitize:
+	CAREDATA_SANITIZE=address,undefined $(TOP)test/run regress isolation pgtap
 
 demo:
 	$(TOP)demo/run

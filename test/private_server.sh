@@ -12,6 +12,9 @@
 #	work		a directory of its own, with a short path (a socket stands in it)
 #	run_user	the ordinary user to be, where the caller is root
 
+# added to the environment of the server process
+server_environment=()
+
 say() { printf '%s\n' "== $*"; }
 die() { printf '%s\n' "$0: $*" >&2; exit 2; }
 
@@ -185,22 +188,41 @@ copy_tree()
 	own "$work/src"
 }
 
-# Build and install; warnings are shown and stop nothing.  CAREDATA_SANITIZE
-# names a gcc sanitizer that needs no preloading (undefined); its findings end
-# the server process with "runtime error" in the server log.  PostgreSQL's
-# -fwrapv would hide signed overflow.
+# Build and install; warnings are shown and stop nothing.
+#
+# CAREDATA_SANITIZE names gcc sanitizers to build with: undefined, or
+# address,undefined.  A finding ends the server process; it is in the server
+# log ("runtime error") or in $work/sanitizer.*.  PostgreSQL's -fwrapv would
+# hide signed overflow, so it is taken back.
 build()
 {
 	local settings=(with_llvm=no PG_CONFIG="$pg_config")
 
 	if [ -n "${CAREDATA_SANITIZE:-}" ]; then
-		settings+=(PG_CFLAGS="${PG_CFLAGS:-} -fsanitize=$CAREDATA_SANITIZE -fno-sanitize-recover=all -fno-wrapv -O1 -g"
+		settings+=(PG_CFLAGS="${PG_CFLAGS:-} -fsanitize=$CAREDATA_SANITIZE -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -U_FORTIFY_SOURCE -O1 -g"
 			SHLIB_LINK="-lcrypto -lsodium -fsanitize=$CAREDATA_SANITIZE")
 	else
 		settings+=(PG_CFLAGS="${PG_CFLAGS:-}")
 	fi
 	as_user make -C "$work/src" -s -j"$(nproc)" "${settings[@]}" || return 1
-	as_user make -C "$work/src" -s "${settings[@]}" install >/dev/null
+	as_user make -C "$work/src" -s "${settings[@]}" install >/dev/null || return 1
+	sanitizer_environment
+}
+
+# What the server's environment needs for the address sanitizer, which must
+# come before every other library.
+sanitizer_environment()
+{
+	server_environment=()
+	case ${CAREDATA_SANITIZE:-} in
+		*address*)
+			as_user gcc -shared -fPIC -o "$work/sanitizer_shim.so" \
+				"$work/src/test/sanitizer_shim.c" || die "could not build sanitizer_shim"
+			server_environment=(
+				LD_PRELOAD="$(gcc -print-file-name=libasan.so) $work/sanitizer_shim.so"
+				ASAN_OPTIONS="detect_leaks=0:exitcode=97:log_path=$work/sanitizer")
+			;;
+	esac
 }
 
 # Make and start the cluster; lines of standard input are added to its
@@ -228,7 +250,8 @@ start_server()
 		CONF
 		cat
 	} | as_user sh -c 'cat >>"$0"' "$work/data/postgresql.conf"
-	as_user "$pg_bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -s start ||
+	as_user env "${server_environment[@]}" timeout 120 \
+		"$pg_bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -s start ||
 		{ tail -n 20 "$work/server.log"; return 1; }
 }
 
