@@ -310,7 +310,7 @@ BEGIN
 		v_partition := format('%s_%s_%s', dataset,
 							  to_char(v_start, 'YYYY'), to_char(v_end, 'YY'));
 		IF to_regclass(format('care.%I', v_partition)) IS NULL THEN
-			-- Two loads may want the same year; readers are not disturbed.
+			-- Two loads may want the same year: the second waits and finds it.
 			EXECUTE format('LOCK TABLE care.%I IN SHARE UPDATE EXCLUSIVE MODE', dataset);
 			IF to_regclass(format('care.%I', v_partition)) IS NULL THEN
 				PERFORM caredata.add_partition(dataset, v_partition, v_start::text,
@@ -328,4 +328,4 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.ensure_partitions(name, date, date)'),
 	('caredata_loader', 'caredata.ensure_partitions(name, date, date)');
 COMMENT ON FUNCTION caredata.ensure_partitions(name, date, date) IS
-	'Makes the partitions of the financial years between two dates that are missing, and returns how many it made';
+	'Makes the partitions of the financial years between two dates that are missing, and returns how many; queries that need the default partition wait until it commits, so make them before a load';

@@ -405,8 +405,9 @@ DECLARE
 	v_column name := (SELECT d.partition_column FROM caredata.dataset d
 					  WHERE d.dataset = add_partition.dataset);
 BEGIN
-	-- Made apart and attached, so that readers of the other years go on; and
-	-- with the comments, which a partition made in one step does not inherit.
+	-- Made apart and attached: the parent stays open to readers, and the
+	-- comments come too. What PostgreSQL locks to the end of the transaction is
+	-- the default partition, because rows may have to leave it.
 	EXECUTE format('CREATE TABLE care.%I (LIKE care.%I INCLUDING CONSTRAINTS INCLUDING COMMENTS INCLUDING STORAGE)',
 				   partition, dataset);
 	PERFORM caredata.protect_table(format('care.%I', partition)::regclass);
