@@ -550,7 +550,31 @@ REVOKE ALL ON FUNCTION caredata.permit_dataset(integer, name, name[]) FROM PUBLI
 COMMENT ON FUNCTION caredata.permit_dataset(integer, name, name[]) IS
 	'Permits columns of a dataset in a draft, each with its default treatment; without a list, every stored column';
 
-CREATE FUNCTION caredata.approve_release(release integer) RETURNS void
+-- What a guardian read and what is approved must be the same: the author may
+-- change a draft in between. Everything that an approval is about is in it.
+CREATE FUNCTION caredata.release_fingerprint(release integer) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT encode(sha256(convert_to(
+		jsonb_build_array(
+			to_jsonb(a) - 'created_at',
+			to_jsonb(r) - '{state,created_at,approved_by,approved_at}'::text[],
+			(SELECT jsonb_agg(to_jsonb(c) ORDER BY c.dataset, c.position)
+			 FROM (SELECT rc.dataset, dc.position, rc.column_name, rc.treatment
+				   FROM caredata.release_column rc
+				   JOIN caredata.dataset_column dc
+					 ON dc.dataset = rc.dataset AND dc.column_name = rc.column_name
+				   WHERE rc.release_id = r.release_id) c))::text, 'UTF8')), 'hex')
+	FROM caredata.release r
+	JOIN caredata.agreement a ON a.agreement_id = r.agreement_id
+	WHERE r.release_id = release_fingerprint.release;
+END;
+REVOKE ALL ON FUNCTION caredata.release_fingerprint(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.release_fingerprint(integer) IS
+	'SHA-256 of all that an approval is about: agreement, purpose, legal basis, population, term, columns, treatments and authors';
+
+CREATE FUNCTION caredata.approve_release(release integer, fingerprint text DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -569,6 +593,12 @@ BEGIN
 				  DETAIL = 'Neither the login nor the role it acts as may have written the agreement or the release.',
 				  HINT = 'Another guardian has to approve, with a login of their own.';
 	END IF;
+	IF approve_release.fingerprint <> caredata.release_fingerprint(draft.release_id) THEN
+		RAISE EXCEPTION 'release "%" is not the one that was read', draft.name
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'The draft has changed since its fingerprint was taken.',
+				  HINT = 'Read it again with release_register() and release_columns().';
+	END IF;
 	IF NOT EXISTS (SELECT FROM caredata.release_column c WHERE c.release_id = draft.release_id) THEN
 		RAISE EXCEPTION 'release "%" permits nothing', draft.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -586,9 +616,9 @@ BEGIN
 	PERFORM caredata.set_release_state(draft.release_id, 'approved');
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.approve_release(integer) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.approve_release(integer) IS
-	'Approves a draft; refused to everyone who wrote a line of it or of its agreement';
+REVOKE ALL ON FUNCTION caredata.approve_release(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.approve_release(integer, text) IS
+	'Approves a draft; refused to everyone who wrote a line of it or of its agreement. With the fingerprint of what was read, refused also if the draft has changed since';
 
 CREATE FUNCTION caredata.discard_release(release integer) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -672,12 +702,15 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.discard_release(integer)'),
 	('caredata_admin', 'caredata.release_register()'),
 	('caredata_admin', 'caredata.release_columns(integer)'),
+	('caredata_admin', 'caredata.release_fingerprint(integer)'),
 	('caredata_admin', 'caredata.release_history(integer)'),
-	('caredata_guardian', 'caredata.approve_release(integer)'),
+	('caredata_guardian', 'caredata.approve_release(integer,text)'),
+	('caredata_guardian', 'caredata.release_fingerprint(integer)'),
 	('caredata_guardian', 'caredata.release_register()'),
 	('caredata_guardian', 'caredata.release_columns(integer)'),
 	('caredata_guardian', 'caredata.release_history(integer)'),
 	('caredata_auditor', 'caredata.release_register()'),
 	('caredata_auditor', 'caredata.release_columns(integer)'),
+	('caredata_auditor', 'caredata.release_fingerprint(integer)'),
 	('caredata_auditor', 'caredata.release_history(integer)');
 

@@ -176,6 +176,20 @@ SELECT caredata.approve_release(:other);
 UPDATE caredata.release SET state = 'approved' WHERE name = 'regress_other';
 UPDATE caredata.release SET approved_by = created_by WHERE name = 'regress_other';
 
+-- what is approved is what was read
+SET SESSION AUTHORIZATION regress_guardian;
+SELECT caredata.release_fingerprint(:other) AS read \gset
+SELECT caredata.release_fingerprint(:other) = :'read' AS same_again, length(:'read');
+SET SESSION AUTHORIZATION regress_author_2;
+SELECT caredata.permit_column(:other, 'regress_visit', 'visited_on', 'keep');
+SET SESSION AUTHORIZATION regress_guardian;
+SELECT caredata.approve_release(:other, :'read');
+SELECT caredata.approve_release(:other, '');
+BEGIN;
+SELECT caredata.release_fingerprint(:other) AS read \gset
+SELECT caredata.approve_release(:other, :'read');
+SELECT caredata.release_fingerprint(:other) = :'read' AS same_when_approved;
+ROLLBACK;
 -- nothing to approve, too late to approve, approved twice
 SET SESSION AUTHORIZATION regress_author;
 SELECT caredata.create_release(:agreement, 'regress_empty', 'p', 'consent') AS empty \gset
