@@ -97,6 +97,22 @@ CREATE TABLE care.regress_leaky (n numeric, j json, i integer);
 SELECT * FROM leaky ORDER BY attname, oprname;
 ROLLBACK;
 
+-- So a prefix of a code finds its rows by an index before a policy is asked,
+-- which LIKE cannot.
+BEGIN;
+CREATE FUNCTION regress_policy(integer) RETURNS boolean LANGUAGE plpgsql STABLE COST 10
+	AS 'BEGIN RETURN true; END';
+CREATE POLICY regress_policy ON care.apc_episode TO regress_nobody USING (regress_policy(person_id));
+GRANT SELECT ON care.apc_episode TO regress_nobody;
+CREATE INDEX ON care.apc_episode (diag_01);
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL ROLE regress_nobody;
+EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE diag_01 ^@ 'I48';
+EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE diag_01 LIKE 'I48%';
+EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE fyear = '2324' AND epikey = 1;
+ROLLBACK;
+
 -- No care table has a column that could hold an identifier.
 SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'care'::regnamespace AND c.relkind IN ('r', 'p') AND c.relrowsecurity
