@@ -297,7 +297,7 @@ COMMENT ON FUNCTION caredata.remove_objection_rule(text, text, text, text, text)
 CREATE FUNCTION caredata.coded_objections(
 	as_of date, persons integer[] DEFAULT NULL)
 RETURNS TABLE (person_id integer, kind text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -323,7 +323,7 @@ COMMENT ON FUNCTION caredata.coded_objections(date, integer[]) IS
 CREATE FUNCTION caredata.person_objections(
 	kinds text[], as_of date, persons integer[] DEFAULT NULL)
 RETURNS TABLE (person_id integer, kind text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -361,7 +361,7 @@ COMMENT ON FUNCTION caredata.person_objections(text[], date, integer[]) IS
 
 CREATE FUNCTION caredata.next_objections(kinds text[], as_of date)
 RETURNS TABLE (kind text, effective_from date)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 5
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -373,6 +373,8 @@ BEGIN
 			  FROM care_identity.objection o
 			 WHERE o.effective_from > next_objections.as_of
 			   AND (o.withdrawn_from IS NULL OR o.withdrawn_from > o.effective_from)
+			   AND EXISTS (SELECT FROM care_identity.identity i
+							WHERE i.nhs_number OPERATOR(caredata.=) o.nhs_number)
 			UNION ALL
 			SELECT c.kind, c.event_date
 			  FROM care_identity.coded_objection c
@@ -384,7 +386,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.next_objections(text[], date) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.next_objections(text[], date) IS
-	'For each kind, the first date after the given one on which a recorded objection comes into force';
+	'For each kind, the first date after the given one on which a recorded objection of a person in the database comes into force';
 
 -- --- The registry -----------------------------------------------------------
 
@@ -722,6 +724,8 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_guardian', 'caredata.define_objection_kind(text,text,text,text)'),
 	('caredata_guardian', 'caredata.define_objection_code(text,text,text,text,text)'),
 	('caredata_guardian', 'caredata.national_list_status()'),
+	('caredata_loader',   'caredata.import_national_list(timestamp with time zone,numeric)'),
+	('caredata_loader',   'caredata.national_list_status()'),
 	('caredata_linker',   'caredata.record_objection(text,text,date,text,text)'),
 	('caredata_linker',   'caredata.withdraw_objection(text,text,date)'),
 	('caredata_linker',   'caredata.national_list_request()'),

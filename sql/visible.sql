@@ -169,7 +169,7 @@ COMMENT ON FUNCTION caredata.applying_kinds(integer, text) IS
 CREATE FUNCTION caredata.person_codes(
 	kinds text[], persons integer[] DEFAULT NULL)
 RETURNS TABLE (person_id integer, kind text, code text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 1000000
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -211,7 +211,7 @@ COMMENT ON FUNCTION caredata.person_codes(text[], integer[]) IS
 
 CREATE FUNCTION caredata.unnumbered_persons(persons integer[] DEFAULT NULL)
 RETURNS SETOF integer
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -230,9 +230,11 @@ COMMENT ON FUNCTION caredata.unnumbered_persons(integer[]) IS
 
 CREATE FUNCTION caredata.computed_chunks(release_ids integer[], as_of date)
 RETURNS TABLE (set_id integer, chunk integer, bits bytea)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
+SET work_mem = '64MB'
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -261,21 +263,28 @@ BEGIN
 		SELECT 'no NHS number', u.person_id >> 14, caredata.chunk_bits_agg(u.person_id)
 		  FROM caredata.unnumbered_persons() u (person_id)
 		 GROUP BY u.person_id >> 14
-	), population (kind, codes, chunk, bits) AS MATERIALIZED (
-		SELECT d.kind, d.codes, p.person_id >> 14, caredata.chunk_bits_agg(p.person_id)
+	), distinct_population AS MATERIALIZED (
+		SELECT row_number() OVER ()::integer AS population, d.kind, d.codes
 		  FROM (SELECT DISTINCT r.population_kind, r.population_codes
 				  FROM caredata.release r
 				 WHERE r.release_id = ANY (computed_chunks.release_ids)) d (kind, codes)
-		 CROSS JOIN LATERAL (SELECT DISTINCT c.code
-							   FROM unnest(CASE d.kind WHEN 'everyone' THEN '{""}'
-													   ELSE d.codes END) AS c (code)) c
-		  JOIN caredata.person_codes(codings) p ON p.kind = d.kind AND p.code = c.code
-		 GROUP BY d.kind, d.codes, p.person_id >> 14
+	), member_code AS MATERIALIZED (
+		SELECT DISTINCT d.population, d.kind, c.code
+		  FROM distinct_population d
+		 CROSS JOIN LATERAL unnest(CASE d.kind WHEN 'everyone' THEN '{""}'
+											   ELSE d.codes END) AS c (code)
+	), population AS MATERIALIZED (
+		SELECT m.population, p.person_id >> 14 AS chunk,
+			   caredata.chunk_bits_agg(p.person_id) AS bits
+		  FROM member_code m
+		  JOIN caredata.person_codes(codings) p ON p.kind = m.kind AND p.code = m.code
+		 GROUP BY m.population, p.person_id >> 14
 	), wanted AS (
-		SELECT s.set_id, s.kinds, r.no_nhs_number, r.population_kind,
-			   r.population_codes, g.chunk
+		SELECT s.set_id, s.kinds, r.no_nhs_number, d.population, g.chunk
 		  FROM caredata.visible_set s
 		  JOIN caredata.release r ON r.release_id = s.release_id
+		  JOIN distinct_population d
+			ON d.kind = r.population_kind AND d.codes = r.population_codes
 		 CROSS JOIN generate_series(0, last_chunk) AS g (chunk)
 		 WHERE s.release_id = ANY (computed_chunks.release_ids)
 	), blocked AS (
@@ -294,8 +303,7 @@ BEGIN
 				ELSE caredata.chunk_without(p.bits, b.bits) END
 	  FROM wanted w
 	  LEFT JOIN population p
-		ON p.kind = w.population_kind AND p.codes = w.population_codes
-	   AND p.chunk = w.chunk
+		ON p.population = w.population AND p.chunk = w.chunk
 	  LEFT JOIN blocked b ON b.set_id = w.set_id AND b.chunk = w.chunk;
 END
 $$;
@@ -305,7 +313,7 @@ COMMENT ON FUNCTION caredata.computed_chunks(integer[], date) IS
 
 CREATE FUNCTION caredata.computed_validity(release_ids integer[], as_of date)
 RETURNS TABLE (set_id integer, valid_until date, national_list_at timestamptz)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -479,6 +487,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET plan_cache_mode = force_custom_plan
+SET jit = off
 AS $$
 DECLARE
 	today    date := caredata.today();
@@ -486,6 +495,11 @@ DECLARE
 	codings  text[];
 BEGIN
 	PERFORM caredata.lock_visible_sets();
+
+	-- an objection of somebody who is not in the database waits
+	IF coalesce(cardinality(refresh_person_visibility.person_ids), 0) = 0 THEN
+		RETURN;
+	END IF;
 
 	-- persons beyond the sets have come without a refresh
 	IF EXISTS (SELECT FROM caredata.visible_set s
