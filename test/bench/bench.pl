@@ -24,6 +24,7 @@ my $rounds = $ENV{BENCH_ROUNDS} || 7;
 
 my $json = JSON::PP->new->canonical;
 my @table;
+my $started = time;
 
 open(my $jsonl, '>', "$work/bench.jsonl") or die "bench.jsonl: $!";
 $| = 1;
@@ -159,7 +160,7 @@ sub print_table
 	}
 }
 
-sub say_step { print "== @_\n"; }
+sub say_step { printf "== %4.0f s  %s\n", time - $started, "@_"; }
 
 # ------------------------------------------------------------- plan shapes
 
@@ -177,6 +178,25 @@ sub plan_shape
 		push @nodes, $line if $line =~ /\S/;
 	}
 	return join(' / ', @nodes);
+}
+
+# Whether two queries have plans of one shape, without and with workers.
+sub same_plan
+{
+	my ($session, $ours, $other) = @_;
+	my $same = 1;
+
+	for my $workers (0, 2)
+	{
+		$session->run("SET max_parallel_workers_per_gather = $workers");
+		my ($a, $b) = (plan_shape($session, $ours), plan_shape($session, $other));
+
+		next if $a eq $b;
+		print "   with $workers workers\n   ours:  $a\n   other: $b\n";
+		$same = 0;
+	}
+	$session->run("SET max_parallel_workers_per_gather = 0");
+	return $same;
 }
 
 # ------------------------------------------------------------- pid per row
@@ -407,6 +427,7 @@ CREATE ROLE bench_guardian LOGIN IN ROLE caredata_guardian;
 CREATE ROLE bench_reader LOGIN;
 SQL
 	$s->run("VACUUM (FREEZE, ANALYZE)");
+	say_step "making the release";
 	my $admin = Session->new('bench_care', 'bench_admin');
 	my $guardian = Session->new('bench_care', 'bench_guardian');
 	my $agreement = $admin->run(<<SQL);
@@ -439,6 +460,7 @@ ALTER VIEW bench_floor.person OWNER TO bench_floor_definer;
 GRANT SELECT ON bench_floor.gp_event, bench_floor.person TO bench_reader;
 SQL
 	my $reader = Session->new('bench_care', 'bench_reader');
+	say_step "measuring";
 
 	my $all = $s->run("SELECT count(*) FROM care.gp_event");
 	my $shown = $reader->run("SELECT count(*) FROM bench_release.gp_event");
@@ -460,7 +482,9 @@ SQL
 		report('rls_aggregate_vs_unprotected', unit => 'ns/row', better => 'lower', goal => 1.25,
 			ours => $time{a_ours}, other => $time{c_bare}) if $want->{rls_aggregate_vs_unprotected};
 		report('rls_aggregate_vs_floor_policy', unit => 'ns/row', better => 'lower', goal => 1.10,
-			ours => $time{a_ours}, other => $time{b_floor}) if $want->{rls_aggregate_vs_floor_policy};
+			ours => $time{a_ours}, other => $time{b_floor},
+			same_plan => same_plan($reader, map { $grouped->($_) } qw(bench_release bench_floor)))
+		  if $want->{rls_aggregate_vs_floor_policy};
 	}
 	if ($want->{rls_count_vs_floor_policy})
 	{
@@ -469,21 +493,20 @@ SQL
 			b_floor => sub { $per_row * $reader->milliseconds($count->('bench_floor')) });
 
 		report('rls_count_vs_floor_policy', unit => 'ns/row', better => 'lower', goal => 1.10,
-			ours => $time{a_ours}, other => $time{b_floor});
+			ours => $time{a_ours}, other => $time{b_floor},
+			same_plan => same_plan($reader, map { $count->($_) } qw(bench_release bench_floor)));
 	}
 	if ($want->{pid_join_vs_integer_join})
 	{
 		my $ours = $join->('bench_release', 'pid');
 		my $other = $join->('bench_floor', 'person_id');
-		my $same = plan_shape($reader, $ours) eq plan_shape($reader, $other);
 		my %time = take_turns($rounds,
 			a_ours => sub { $reader->milliseconds($ours) },
 			b_floor => sub { $reader->milliseconds($other) });
 
-		print "   ours:  ", plan_shape($reader, $ours), "\n   other: ",
-		  plan_shape($reader, $other), "\n" unless $same;
 		report('pid_join_vs_integer_join', unit => 'ms', better => 'lower', goal => 1.10,
-			ours => $time{a_ours}, other => $time{b_floor}, same_plan => $same);
+			ours => $time{a_ours}, other => $time{b_floor},
+			same_plan => same_plan($reader, $ours, $other));
 	}
 	if ($want->{pid_lookup_ms})
 	{
@@ -502,6 +525,7 @@ SQL
 	{
 		my @ms;
 
+		say_step "making the other $releases releases";
 		$release->("bench_release_$_", 'gp_event') for 2 .. $releases;
 		my @numbers = $s->run(<<SQL);
 SELECT nhs_number FROM care_identity.national_check JOIN care_identity.identity USING (nhs_number)
