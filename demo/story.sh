@@ -248,7 +248,7 @@ agree()
 		SELECT column_name, treatment, shown_as FROM caredata.release_columns(2) WHERE dataset <> 'gp_event';
 	SQL
 	did guardian <<-'SQL'
-		SELECT caredata.approve_release(1), caredata.approve_release(2);
+		SELECT caredata.approve_release(r, caredata.release_fingerprint(r)) FROM generate_series(1, 2) AS r;
 	SQL
 	did admin <<-'SQL'
 		SELECT caredata.activate_release(1), caredata.activate_release(2);
