@@ -197,6 +197,12 @@ BEGIN
 	);
 	COMMENT ON TABLE care_landing.lsoa IS
 		'File lsoa_latlong.csv as received, 4 columns with header; for caredata.load_lsoas()';
+	CREATE TABLE care_landing.lsoa_lookup (
+		lsoa_code text, name text, msoa_code text, local_authority_code text,
+		imd_decile text
+	);
+	COMMENT ON TABLE care_landing.lsoa_lookup IS
+		'Names, MSOAs, districts and deprivation deciles of LSOAs; for caredata.load_lsoa_lookup()';
 	CREATE TABLE care_landing.condition_code (
 		code text, description text, condition text, sub_condition text, diagnosis text
 	);
@@ -212,7 +218,7 @@ BEGIN
 		'Rows of reference files that could not be used, as received, with the reasons';
 
 	FOREACH v_table IN ARRAY ARRAY['epraccur', 'epcmem', 'local_authority', 'lsoa',
-								   'condition_code', 'reference_quarantine']
+								   'lsoa_lookup', 'condition_code', 'reference_quarantine']
 	LOOP
 		PERFORM caredata.lock_table(format('care_landing.%I', v_table)::regclass);
 		EXECUTE format('GRANT SELECT, INSERT, TRUNCATE ON care_landing.%I TO caredata_loader', v_table);
@@ -225,8 +231,12 @@ BEGIN
 		-- Published facts about organisations, places and codes, of no person.
 		PERFORM caredata.lock_table(format('care.%I', v_table)::regclass);
 		EXECUTE format('GRANT SELECT ON care.%I TO PUBLIC', v_table);
-		EXECUTE format('GRANT INSERT, UPDATE, DELETE ON care.%I TO caredata_admin', v_table);
 	END LOOP;
+
+	-- Whoever writes releases may add codes and names, but not say which
+	-- practice or area a population takes in: those come from files.
+	GRANT INSERT, UPDATE, DELETE ON care.code_list, care.provider TO caredata_admin;
+	GRANT UPDATE (name, kind) ON care.commissioner TO caredata_admin;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.create_reference_tables() FROM PUBLIC;
@@ -620,6 +630,12 @@ BEGIN
 	WHERE p.commissioner_code IS NOT NULL
 	ON CONFLICT DO NOTHING;
 
+	-- A practice that changed its commissioner changes whose population its
+	-- patients are in.
+	IF v_stored > 0 THEN
+		PERFORM caredata.refresh_visible_sets();
+	END IF;
+
 	TRUNCATE care_landing.epraccur;
 	INSERT INTO caredata.reference_load
 		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
@@ -924,6 +940,105 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_loader', 'caredata.load_lsoas()');
 COMMENT ON PROCEDURE caredata.load_lsoas() IS
 	'Loads lower layer super output areas from care_landing.lsoa into care.lsoa';
+
+CREATE PROCEDURE caredata.load_lsoa_lookup()
+	LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_id integer := nextval('caredata.reference_load_reference_load_id_seq');
+	v_landed bigint;
+	v_stored bigint;
+	v_withheld bigint;
+	v_quarantined bigint;
+BEGIN
+	PERFORM caredata.begin_reference_load('care_landing.lsoa_lookup');
+
+	WITH landed AS MATERIALIZED (
+		SELECT l.ctid AS arrival, to_jsonb(l) AS record, l.*
+		FROM care_landing.lsoa_lookup l
+	), typed AS MATERIALIZED (
+		SELECT l.arrival, l.record,
+			   caredata.try_code(l.lsoa_code, 'lsoa') AS lsoa_code,
+			   nullif(btrim(l.name), '') AS landed_name,
+			   caredata.try_text(l.name, 200) AS area,
+			   nullif(btrim(l.msoa_code), '') AS landed_msoa,
+			   upper(btrim(l.msoa_code)) AS msoa_code,
+			   nullif(btrim(l.local_authority_code), '') AS landed_authority,
+			   upper(btrim(l.local_authority_code)) AS authority_code,
+			   nullif(btrim(l.imd_decile), '') AS landed_decile,
+			   caredata.try_smallint(l.imd_decile) AS decile,
+			   count(*) OVER (PARTITION BY caredata.try_code(l.lsoa_code, 'lsoa')) AS copies,
+			   count(*) OVER (PARTITION BY l.record) AS same_copies
+		FROM landed l
+	), checked AS MATERIALIZED (
+		SELECT t.*, array_remove(ARRAY[
+			CASE WHEN t.lsoa_code IS NULL THEN 'lsoa_code: not an LSOA code' END,
+			CASE WHEN t.lsoa_code LIKE '_99999999' THEN 'lsoa_code: a code for no area' END,
+			CASE WHEN t.copies <> t.same_copies AND t.lsoa_code IS NOT NULL
+				 THEN 'lsoa_code: twice in the file with different content' END,
+			CASE WHEN t.landed_name IS NOT NULL AND t.area IS NULL
+				 THEN 'name: unreadable' END,
+			CASE WHEN t.landed_msoa IS NOT NULL
+					  AND (t.msoa_code !~ '^[EWSN][0-9]{8}$' OR t.msoa_code = t.lsoa_code)
+				 THEN 'msoa_code: not an MSOA code' END,
+			CASE WHEN t.landed_authority IS NOT NULL
+					  AND t.authority_code !~ '^[EWSN][0-9]{8}$'
+				 THEN 'local_authority_code: not an ONS code' END,
+			CASE WHEN t.landed_decile IS NOT NULL
+					  AND coalesce(t.decile NOT BETWEEN 1 AND 10, true)
+				 THEN 'imd_decile: not from 1 to 10' END
+		], NULL) AS reasons
+		FROM typed t
+	), sound AS MATERIALIZED (
+		SELECT c.*,
+			   row_number() OVER (PARTITION BY c.lsoa_code
+								  ORDER BY c.arrival) AS copy
+		FROM checked c
+		WHERE c.reasons = '{}'
+	), known AS MATERIALIZED (
+		SELECT s.arrival
+		FROM sound s
+		WHERE s.copy > 1 OR EXISTS (
+			SELECT FROM care.lsoa a
+			WHERE a.lsoa_code = s.lsoa_code
+			  AND (a.name, a.msoa_code, a.local_authority_code, a.imd_decile)
+				  IS NOT DISTINCT FROM
+				  (s.area, nullif(s.msoa_code, ''), nullif(s.authority_code, ''), s.decile))
+	), put_aside AS (
+		INSERT INTO care_landing.reference_quarantine (reference_load_id, record, reasons)
+		SELECT v_id, c.record, c.reasons FROM checked c WHERE c.reasons <> '{}'
+		ORDER BY c.arrival
+		RETURNING 1
+	), stored AS (
+		INSERT INTO care.lsoa
+			(lsoa_code, name, msoa_code, local_authority_code, imd_decile)
+		SELECT s.lsoa_code, s.area, nullif(s.msoa_code, ''), nullif(s.authority_code, ''),
+			   s.decile
+		FROM sound s
+		WHERE s.arrival NOT IN (SELECT k.arrival FROM known k)
+		ON CONFLICT (lsoa_code) DO UPDATE
+		SET name = excluded.name, msoa_code = excluded.msoa_code,
+			local_authority_code = excluded.local_authority_code,
+			imd_decile = excluded.imd_decile
+		RETURNING 1
+	)
+	SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM stored),
+		   (SELECT count(*) FROM known), (SELECT count(*) FROM put_aside)
+	INTO v_landed, v_stored, v_withheld, v_quarantined;
+
+	TRUNCATE care_landing.lsoa_lookup;
+	INSERT INTO caredata.reference_load
+		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
+	OVERRIDING SYSTEM VALUE
+	VALUES (v_id, 'lsoa_lookup', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+END
+$$;
+REVOKE ALL ON PROCEDURE caredata.load_lsoa_lookup() FROM PUBLIC;
+INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_loader', 'caredata.load_lsoa_lookup()');
+COMMENT ON PROCEDURE caredata.load_lsoa_lookup() IS
+	'Loads the names, MSOAs, districts and deprivation deciles of LSOAs from care_landing.lsoa_lookup into care.lsoa; releases show an LSOA as its MSOA or district by them';
 
 CREATE PROCEDURE caredata.load_condition_codes(scheme text)
 	LANGUAGE plpgsql SECURITY DEFINER

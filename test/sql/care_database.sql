@@ -8,6 +8,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION caredata;
 CREATE ROLE regress_nobody;
 CREATE ROLE regress_file_loader;
+CREATE ROLE regress_administrator;
 
 CREATE VIEW made AS
 SELECT count(*) FILTER (WHERE nspname IN ('care', 'care_landing', 'care_identity')) AS schemas,
@@ -289,6 +290,21 @@ SELECT record ->> 'lsoacd' AS lsoa, reasons FROM care_landing.reference_quaranti
 WHERE reference_load_id = (SELECT max(reference_load_id) FROM caredata.reference_load) ORDER BY 1;
 SELECT lsoa_code, latitude, longitude FROM care.lsoa ORDER BY 1;
 
+-- What an area lies in comes from another file and leaves the rest alone.
+COPY care_landing.lsoa_lookup FROM STDIN (FORMAT csv);
+E01000001,City of London 001A,E02000001,E09000001,9
+E01000005,City of London 001E,e02000001,E09000001,3
+E01000004,,,,
+E01000006,Its own MSOA,E01000006,E09000001,3
+E01000007,Bad codes,MSOA,LAD,11
+E0100000,,,,
+\.
+CALL caredata.load_lsoa_lookup();
+SELECT landed, stored, withheld, quarantined FROM caredata.reference_load ORDER BY reference_load_id DESC LIMIT 1;
+SELECT record ->> 'lsoa_code' AS lsoa, reasons FROM care_landing.reference_quarantine
+WHERE reference_load_id = (SELECT max(reference_load_id) FROM caredata.reference_load) ORDER BY 1;
+SELECT * FROM care.lsoa ORDER BY 1;
+
 COPY care_landing.local_authority (ladcd, ladnm, ladcd_active, utlacd, rgncd, rgnnm, ctrycd, current) FROM STDIN (FORMAT csv);
 E07000026,Allerdale,E06000063,E10000006,E12000002,North West,E92000001,FALSE
 E06000063,Cumberland,E06000063,E06000063,E12000002,North West,E92000001,TRUE
@@ -327,6 +343,23 @@ INSERT INTO care_landing.reference_quarantine VALUES (1, '{}', '{}');
 INSERT INTO care.practice (practice_code, name) VALUES ('X', 'Y');
 \echo :SQLSTATE
 
+-- An administrator adds codes and names, and cannot move a practice or an
+-- area into a population.
+RESET ROLE;
+GRANT caredata_admin TO regress_administrator;
+SET ROLE regress_administrator;
+INSERT INTO care.code_list (code_list, scheme, code, description) VALUES ('refsourc', 'local', 'ZZ', 'Made up');
+INSERT INTO care.provider VALUES ('RR8', 'Leeds');
+UPDATE care.commissioner SET name = 'Hartlepool and Stockton', kind = 'ccg' WHERE commissioner_code = '00K';
+UPDATE care.commissioner SET closed_on = '2020-03-31';
+\echo :SQLSTATE
+UPDATE care.practice SET commissioner_code = '16C';
+\echo :SQLSTATE
+INSERT INTO care.practice_commissioner VALUES ('A81001', '16C', '2020-04-01');
+\echo :SQLSTATE
+UPDATE care.lsoa SET msoa_code = lsoa_code;
+\echo :SQLSTATE
+
 -- The loaders are the loader's.
 SET ROLE regress_nobody;
 SELECT count(*) > 0 AS reference_data_is_public FROM care.practice;
@@ -335,6 +368,8 @@ CALL caredata.load_practices();
 CALL caredata.load_practice_commissioners();
 \echo :SQLSTATE
 CALL caredata.load_lsoas();
+\echo :SQLSTATE
+CALL caredata.load_lsoa_lookup();
 \echo :SQLSTATE
 CALL caredata.load_local_authorities();
 \echo :SQLSTATE
@@ -388,4 +423,4 @@ ROLLBACK;
 \c postgres
 SET client_min_messages = warning;
 DROP DATABASE regress_care_database;
-DROP ROLE regress_nobody, regress_file_loader;
+DROP ROLE regress_nobody, regress_file_loader, regress_administrator;
