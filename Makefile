@@ -83,6 +83,11 @@ $(EXTENSION)--$(EXTVERSION).sql: $(addprefix $(srcdir)/,$(SQL_PARTS)) $(srcdir)/
 
 $(OBJS): $(wildcard $(srcdir)/src/*.h)
 
+# A build outside the tree needs the directory of the object files.
+ifdef VPATH
+$(shell mkdir -p src)
+endif
+
 # What follows works on private servers, never on the one that PG_CONFIG names.
 .PHONY: test sanitize demo demo-stop bench matrix fuzz dist
 
