@@ -106,12 +106,24 @@ CREATE FUNCTION regress_policy(integer) RETURNS boolean LANGUAGE plpgsql STABLE 
 CREATE POLICY regress_policy ON care.apc_episode TO regress_nobody USING (regress_policy(person_id));
 GRANT SELECT ON care.apc_episode TO regress_nobody;
 CREATE INDEX ON care.apc_episode (diag_01);
+-- 18 marks what is disabled and yet used
+CREATE FUNCTION regress_plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line NOT LIKE '%Disabled: true' THEN
+			RETURN NEXT line;
+		END IF;
+	END LOOP;
+END
+$$;
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off;
 SET LOCAL ROLE regress_nobody;
-EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE diag_01 ^@ 'I48';
-EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE diag_01 LIKE 'I48%';
-EXPLAIN (COSTS OFF) SELECT epikey FROM care.apc_episode WHERE fyear = '2324' AND epikey = 1;
+SELECT regress_plan($$SELECT epikey FROM care.apc_episode WHERE diag_01 ^@ 'I48'$$);
+SELECT regress_plan($$SELECT epikey FROM care.apc_episode WHERE diag_01 LIKE 'I48%'$$);
+SELECT regress_plan($$SELECT epikey FROM care.apc_episode WHERE fyear = '2324' AND epikey = 1$$);
 ROLLBACK;
 
 -- No care table has a column that could hold an identifier.

@@ -116,9 +116,11 @@ SHOW caredata.master_key_file \g /dev/null
 ALTER SYSTEM SET caredata.master_key_file = 'relative/path';
 CREATE ROLE regress_keyring_user;
 SET ROLE regress_keyring_user;
+\set VERBOSITY sqlstate
 SHOW caredata.master_key_file;
-SELECT count(*) FROM pg_settings WHERE name = 'caredata.master_key_file';
 SELECT current_setting('caredata.master_key_file');
+\set VERBOSITY terse
+SELECT count(*) FROM pg_settings WHERE name = 'caredata.master_key_file';
 SET caredata.master_key_file = '/tmp/other';
 ALTER ROLE regress_keyring_user SET caredata.master_key_file = '/tmp/other';
 -- and functions and tables that are not for everybody
