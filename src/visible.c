@@ -170,10 +170,16 @@ caredata_today(PG_FUNCTION_ARGS)
 	PG_RETURN_DATEADT(server_date(GetCurrentStatementStartTimestamp()));
 }
 
+/* Year, month, day, whatever the session's DateStyle. */
 static char *
 date_string(DateADT date)
 {
-	return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date)));
+	int			year;
+	int			month;
+	int			day;
+
+	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	return psprintf("%04d-%02d-%02d", year, month, day);
 }
 
 /* ---- Releases ---- */
@@ -481,8 +487,34 @@ bitmap_forget(VisibleBitmap *bitmap)
 }
 
 /*
- * Drop older versions of a set that nobody has pinned, and more from the end
- * of the list until the rest and the wanted bytes are within the limit.
+ * Let go of a bitmap.  If the backend has read a newer version of the set
+ * since, nothing will ask for this one again.
+ */
+static void
+bitmap_unpin(VisibleBitmap *bitmap)
+{
+	dlist_iter	iter;
+
+	Assert(bitmap->pins > 0);
+	if (--bitmap->pins > 0)
+		return;
+
+	dlist_foreach(iter, &bitmaps)
+	{
+		VisibleBitmap *other = dlist_container(VisibleBitmap, node, iter.cur);
+
+		if (other->relid == bitmap->relid && other->set_id == bitmap->set_id &&
+			other->version > bitmap->version)
+		{
+			bitmap_forget(bitmap);
+			return;
+		}
+	}
+}
+
+/*
+ * Drop versions of a set that nobody has pinned, and more from the end of the
+ * list until the rest and the wanted bytes are within the limit.
  */
 static void
 bitmap_make_room(Oid relid, int32 set_id, Size wanted)
@@ -621,11 +653,8 @@ visible_unpin(void *arg)
 	VisibleCall *call = (VisibleCall *) arg;
 
 	if (call->bitmap != NULL)
-	{
-		Assert(call->bitmap->pins > 0);
-		call->bitmap->pins--;
-		call->bitmap = NULL;
-	}
+		bitmap_unpin(call->bitmap);
+	call->bitmap = NULL;
 	call->snapshot = NULL;
 	call->limit = 0;
 }
