@@ -159,6 +159,44 @@ REVOKE ALL ON FUNCTION caredata.check_population(text, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.check_population(text, text[]) IS
 	'Raises unless every code of a population is in its reference table';
 
+-- CREATE POLICY needs its table for itself. Waiting in line for it would hold
+-- up every reader that comes after, for as long as the longest statement of
+-- those before; and, with the sets locked, a load that is about to refresh
+-- them could wait for us while we wait for it. So this does not wait in line,
+-- but tries again and again: for lock_timeout, or ten seconds if none is set.
+CREATE FUNCTION caredata.lock_care_tables(release_id integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tables text;
+	patience interval := coalesce(nullif(current_setting('lock_timeout')::interval, interval '0'),
+								  interval '10 seconds');
+	give_up_at timestamptz := clock_timestamp() + patience;
+BEGIN
+	SELECT string_agg(DISTINCT format('ONLY care.%I', rc.dataset), ', ') INTO tables
+	FROM caredata.release_column rc
+	WHERE rc.release_id = lock_care_tables.release_id;
+
+	LOOP
+		BEGIN
+			EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', tables);
+			RETURN;
+		EXCEPTION WHEN lock_not_available THEN
+			EXIT WHEN clock_timestamp() > give_up_at;
+		END;
+		PERFORM pg_sleep(0.1);
+	END LOOP;
+	RAISE EXCEPTION 'care tables are in use'
+		USING ERRCODE = 'lock_not_available',
+			  DETAIL = 'Making a release needs each of its tables for a moment without any other statement on it.',
+			  HINT = 'Nothing was changed. Try again when loads, long queries and vacuums are done, or with a longer lock_timeout.';
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.lock_care_tables(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.lock_care_tables(integer) IS
+	'Locks the care tables of a release against everybody, or gives up after lock_timeout or ten seconds';
+
 CREATE FUNCTION caredata.activate_release(release integer) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -175,7 +213,8 @@ DECLARE
 	routine text;
 BEGIN
 	-- Two activations would both rewrite the privileges of the same functions.
-	LOCK TABLE caredata.release IN SHARE ROW EXCLUSIVE MODE;
+	-- The table is one that nobody writes, so nothing else waits.
+	LOCK TABLE caredata.treatment IN SHARE ROW EXCLUSIVE MODE;
 	approved := caredata.lock_release(activate_release.release, 'approved');
 	SELECT a.* INTO agreement FROM caredata.agreement a
 	WHERE a.agreement_id = approved.agreement_id;
@@ -212,7 +251,7 @@ BEGIN
 						  agreement.reference, approved.starts_on, approved.ends_on));
 
 	FOR permitted IN
-		SELECT d.dataset, d.setting, d.description,
+		SELECT d.dataset, d.description,
 			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns,
 			   string_agg(', ' || caredata.treated_column(approved.release_id, c.column_name,
 						  rc.treatment, coalesce(t.result_name, c.column_name)),
@@ -224,15 +263,12 @@ BEGIN
 		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
 		JOIN caredata.treatment t ON t.treatment = rc.treatment
 		WHERE rc.release_id = approved.release_id
-		GROUP BY d.dataset, d.setting, d.description
+		GROUP BY d.dataset, d.description
 		ORDER BY d.dataset
 	LOOP
 		PERFORM caredata.check_row_security(format('care.%I', permitted.dataset)::regclass);
 		EXECUTE format('GRANT SELECT (person_id%s) ON care.%I TO %I',
 					   permitted.read_columns, permitted.dataset, definer);
-		EXECUTE format('CREATE POLICY %I ON care.%I AS PERMISSIVE FOR SELECT TO %I'
-					   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
-					   approved.name, permitted.dataset, definer, handle, permitted.setting);
 		EXECUTE format('CREATE VIEW %I.%I AS SELECT'
 					   ' caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t%s',
 					   approved.name, permitted.dataset, handle,
@@ -276,6 +312,19 @@ BEGIN
 
 	PERFORM caredata.set_release_state(approved.release_id, 'active');
 	PERFORM caredata.build_visible_sets(approved.release_id);
+
+	-- Last, so that readers of other releases are held up for a moment only.
+	PERFORM caredata.lock_care_tables(approved.release_id);
+	FOR permitted IN
+		SELECT d.dataset, d.setting FROM caredata.dataset d
+		WHERE d.dataset IN (SELECT rc.dataset FROM caredata.release_column rc
+							WHERE rc.release_id = approved.release_id)
+		ORDER BY d.dataset
+	LOOP
+		EXECUTE format('CREATE POLICY %I ON care.%I AS PERMISSIVE FOR SELECT TO %I'
+					   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
+					   approved.name, permitted.dataset, definer, handle, permitted.setting);
+	END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.activate_release(integer) FROM PUBLIC;

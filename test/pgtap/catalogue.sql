@@ -97,7 +97,9 @@ SELECT is_empty(
 	'so does every function whose body is parsed when it runs');
 SELECT is_empty(
 	$$SELECT oid::regprocedure, setting FROM member, unnest(proconfig) setting
-	  WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'row_security=off', 'plan_cache_mode=force_custom_plan')$$,
+	  WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'row_security=off',
+							'plan_cache_mode=force_custom_plan', 'jit=off')
+		AND setting !~ '^work_mem=[0-9]+MB$'$$,
 	'no function sets anything else that was not argued for');
 SELECT is_empty(
 	$$SELECT oid::regprocedure FROM member WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')$$,
