@@ -63,6 +63,15 @@ sub median
 	return ($sorted[ ($n - 1) / 2 ] + $sorted[ $n / 2 ]) / 2;
 }
 
+# The turn that the rest of the machine disturbed least.
+sub best
+{
+	my ($figures, $speed) = @_;
+	my @sorted = sort { $a <=> $b } @$figures;
+
+	return $speed ? $sorted[-1] : $sorted[0];
+}
+
 # Run each side once for nothing and then all of them in turns; the result is
 # a list of figures for each side.
 sub take_turns
@@ -86,8 +95,7 @@ sub take_turns
 sub report
 {
 	my ($name, %row) = @_;
-	my $note = $row{note};
-	my (@ratios, $ratio, @judged, %object);
+	my (@ratios, @judged, $best, %object);
 
 	if ($row{other})
 	{
@@ -100,6 +108,8 @@ sub report
 			push @ratios, $other == 0 ? 9e99 : $ours / $other;
 		}
 		@judged = @ratios;
+		$best = best($row{ours}, $row{speed}) / best($row{other}, $row{speed});
+		$best = 1 / $best if $row{better} eq 'higher' && !$row{speed};
 	}
 	else
 	{
@@ -118,6 +128,7 @@ sub report
 		ours => round(median(@{ $row{ours} })),
 		other => $row{other} ? round(median(@{ $row{other} })) : undef,
 		ratio => $row{other} ? round($figure) : undef,
+		ratio_of_best => $row{other} ? round($best) : undef,
 		spread => [ round($judged[0]), round($judged[-1]) ],
 		goal => $row{goal} + 0,
 		met => $met ? JSON::PP::true : JSON::PP::false);
@@ -148,12 +159,13 @@ sub summary
 
 sub print_table
 {
-	printf "\n%-32s %10s %10s %-7s %8s  %-19s %7s  %s\n",
-	  qw(row ours other unit ratio), 'spread', 'goal', 'met';
+	printf "\n%-32s %10s %10s %-7s %8s %8s  %-19s %7s  %s\n",
+	  qw(row ours other unit ratio), 'of best', 'spread', 'goal', 'met';
 	for my $row (@table)
 	{
-		printf "%-32s %10s %10s %-7s %8s  %-19s %7s  %s\n", $row->{name},
+		printf "%-32s %10s %10s %-7s %8s %8s  %-19s %7s  %s\n", $row->{name},
 		  $row->{ours}, $row->{other} // '-', $row->{unit}, $row->{ratio} // '-',
+		  $row->{ratio_of_best} // '-',
 		  sprintf('%s to %s', @{ $row->{spread} }),
 		  ($row->{better} eq 'higher' ? '>= ' : '<= ') . $row->{goal},
 		  $row->{met} ? 'yes' : 'no';
