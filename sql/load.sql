@@ -276,8 +276,8 @@ BEGIN
 			  GROUP BY g.person_id) r
 		WHERE p.person_id = r.person_id
 		$sql$, event_column,
-		coalesce(format('s.%I', lsoa_column), 'NULL::text'),
-		coalesce(format('s.%I', ethnos_column), 'NULL::text'));
+		coalesce('s.' || quote_ident(lsoa_column), 'NULL::text'),
+		coalesce('s.' || quote_ident(ethnos_column), 'NULL::text'));
 END
 $function$;
 REVOKE ALL ON FUNCTION caredata.update_persons(name) FROM PUBLIC;
@@ -458,16 +458,21 @@ BEGIN
 
 	-- 2. Identities, each field usable or NULL.
 	identity := concat_ws(', ',
-		coalesce(format('caredata.try_nhs_number(l.%1$I) AS _nhs_number, l.%1$I AS _raw_nhs_number', nhs_column),
-				 'NULL::caredata.nhs_number AS _nhs_number, NULL::text AS _raw_nhs_number'),
-		coalesce(format('caredata.try_date(l.%1$I) AS _day, l.%1$I AS _raw_day', dob_column),
-				 'NULL::date AS _day, NULL::text AS _raw_day'),
-		coalesce(format('caredata.try_code(l.%1$I, ''sex'') COLLATE "C" AS _any_sex, l.%1$I AS _raw_sex', sex_column),
-				 'NULL::text COLLATE "C" AS _any_sex, NULL::text AS _raw_sex'),
-		coalesce(format('caredata.try_postcode(l.%1$I) AS _any_postcode, l.%1$I AS _raw_postcode', postcode_column),
-				 'NULL::caredata.postcode AS _any_postcode, NULL::text AS _raw_postcode'),
-		coalesce(format('caredata.try_text(l.%1$I, 255) COLLATE "C" AS _local, l.%1$I AS _raw_local', local_column),
-				 'NULL::text COLLATE "C" AS _local, NULL::text AS _raw_local'));
+		CASE WHEN nhs_column IS NULL
+			 THEN 'NULL::caredata.nhs_number AS _nhs_number, NULL::text AS _raw_nhs_number'
+			 ELSE format('caredata.try_nhs_number(l.%1$I) AS _nhs_number, l.%1$I AS _raw_nhs_number', nhs_column) END,
+		CASE WHEN dob_column IS NULL
+			 THEN 'NULL::date AS _day, NULL::text AS _raw_day'
+			 ELSE format('caredata.try_date(l.%1$I) AS _day, l.%1$I AS _raw_day', dob_column) END,
+		CASE WHEN sex_column IS NULL
+			 THEN 'NULL::text COLLATE "C" AS _any_sex, NULL::text AS _raw_sex'
+			 ELSE format('caredata.try_code(l.%1$I, ''sex'') COLLATE "C" AS _any_sex, l.%1$I AS _raw_sex', sex_column) END,
+		CASE WHEN postcode_column IS NULL
+			 THEN 'NULL::caredata.postcode AS _any_postcode, NULL::text AS _raw_postcode'
+			 ELSE format('caredata.try_postcode(l.%1$I) AS _any_postcode, l.%1$I AS _raw_postcode', postcode_column) END,
+		CASE WHEN local_column IS NULL
+			 THEN 'NULL::text COLLATE "C" AS _local, NULL::text AS _raw_local'
+			 ELSE format('caredata.try_text(l.%1$I, 255) COLLATE "C" AS _local, l.%1$I AS _raw_local', local_column) END);
 
 	IF dob_column IS NOT NULL AND spec.event_date_column IS NOT NULL THEN
 		suspect := suspect || format(' OR t.%I < t._date_of_birth', spec.event_date_column);
@@ -518,7 +523,7 @@ BEGIN
 		$sql$,
 		kept,
 		caredata.count_present(keeping), suspect, objection, today,
-		coalesce(format('r.%I', organisation_column), 'NULL::text COLLATE "C"'),
+		coalesce('r.' || quote_ident(organisation_column), 'NULL::text COLLATE "C"'),
 		identity, caredata.count_present(present), typed, landing);
 	GET DIAGNOSTICS rows_landed = ROW_COUNT;
 	EXECUTE format('ANALYZE pg_temp.caredata_stage (landed_row, _key, _suspect, _objection, _unlinkable, %s)',
