@@ -155,17 +155,25 @@ load_settings()
 	done
 	tell 'Every landed row is accounted for: landed = stored + quarantined + withheld.'
 	ask loader <<-'SQL'
-		SELECT dataset, landed, stored, superseded, quarantined, withheld, balanced
+		SELECT dataset, landed, stored, quarantined, withheld, balanced, new_persons
 		FROM caredata.load_balance
 		ORDER BY load_id;
 	SQL
-	tell 'How records found their person: 1 is the strictest rank, and no rank is a person seen for the first time.'
-	ask loader <<-'SQL'
-		SELECT l.link_rank, r.title, sum(l.identities) AS identities, sum(l.records) AS records
+	tell 'How identities found their person: the rank at which they matched, 1 the strictest; without one they founded a person. Where several persons fitted equally well, none was chosen.'
+	ask linker <<-'SQL'
+		SELECT coalesce(r.title, 'new person') AS matched_on, l.link_rank, l.ambiguous,
+		       sum(l.identities) AS identities, sum(l.records) AS records
 		FROM caredata.load_link l
-		LEFT JOIN caredata.link_rank r ON r.link_rank = l.link_rank
-		GROUP BY l.link_rank, r.title
-		ORDER BY l.link_rank;
+		LEFT JOIN caredata.link_rank r ON r.rank = l.link_rank
+		GROUP BY r.title, l.link_rank, l.ambiguous
+		ORDER BY l.link_rank, l.ambiguous;
+	SQL
+	tell 'Identifiers that could not be used were treated as missing, and counted:'
+	ask loader <<-'SQL'
+		SELECT column_name, reason, sum(rows) AS rows
+		FROM caredata.load_quality
+		GROUP BY column_name, reason
+		ORDER BY rows DESC;
 	SQL
 	tell 'Why rows were quarantined (the value itself is never in the reason), and why sound rows were not stored: GP events that record an objection are kept apart and never become care records.'
 	ask loader <<-'SQL'
