@@ -159,14 +159,14 @@ load_settings()
 		FROM caredata.load_balance
 		ORDER BY load_id;
 	SQL
-	tell 'How identities found their person: the rank at which they matched, 1 the strictest; without one they founded a person. Where several persons fitted equally well, none was chosen.'
+	tell 'How each distinct set of identifiers found its person. One that matched nobody founded a person, as did one that fitted several persons equally well.'
 	ask linker <<-'SQL'
-		SELECT coalesce(r.title, 'new person') AS matched_on, l.link_rank, l.ambiguous,
-		       sum(l.identities) AS identities, sum(l.records) AS records
-		FROM caredata.load_link l
-		LEFT JOIN caredata.link_rank r ON r.rank = l.link_rank
-		GROUP BY r.title, l.link_rank, l.ambiguous
-		ORDER BY l.link_rank, l.ambiguous;
+		SELECT i.link_rank, coalesce(r.title, 'nobody: a new person') AS matched_on,
+		       i.ambiguous, count(*) AS identities
+		FROM care_identity.identity i
+		LEFT JOIN caredata.link_rank r ON r.rank = i.link_rank
+		GROUP BY i.link_rank, r.title, i.ambiguous
+		ORDER BY i.link_rank, i.ambiguous;
 	SQL
 	tell 'Identifiers that could not be used were treated as missing, and counted:'
 	ask loader <<-'SQL'
@@ -200,11 +200,10 @@ import_national_opt_outs()
 	asked=$(value linker 'SELECT now()')
 	printf 'linker=> \\copy (SELECT caredata.national_list_request()) TO to_send.dat\n'
 	value linker 'SELECT caredata.national_list_request()' >"$work/to_send.dat" || exit 1
-	printf '$ wc -l to_send.dat; grep -v -f opted_out to_send.dat >returned.dat; wc -l returned.dat\n'
-	grep -c . "$work/to_send.dat"
+	printf '$ grep -v -f opted_out to_send.dat >returned.dat\n'
 	awk 'NR == FNR { opted[$1]; next } !(substr($0, 1, 10) in opted)' \
 		"$extract/national_opt_out.csv" "$work/to_send.dat" >"$work/returned.dat"
-	grep -c . "$work/returned.dat"
+	printf '%s numbers sent, %s came back\n' "$(grep -c . "$work/to_send.dat")" "$(grep -c . "$work/returned.dat")"
 	land loader care_landing.national_list nhs_number "$work/returned.dat" "FORMAT text"
 	ask linker <<-SQL
 		SELECT caredata.import_national_list('$asked');
