@@ -32,6 +32,7 @@ CREATE TABLE caredata.domain_key (
 	wrapped_key  bytea NOT NULL CHECK (pg_catalog.octet_length(wrapped_key) = 73),
 	fingerprint  bytea NOT NULL CHECK (pg_catalog.octet_length(fingerprint) = 8),
 	created_at   timestamptz NOT NULL DEFAULT now(),
+	closed_at    timestamptz,
 	PRIMARY KEY (domain_id, generation)
 );
 COMMENT ON TABLE caredata.domain_key IS
@@ -40,12 +41,36 @@ COMMENT ON COLUMN caredata.domain_key.wrapped_key IS
 	'Version, nonce, ciphertext and tag (XChaCha20-Poly1305), bound to domain and generation';
 COMMENT ON COLUMN caredata.domain_key.fingerprint IS
 	'Eight bytes derived one-way from the data key';
+COMMENT ON COLUMN caredata.domain_key.closed_at IS
+	'Since when pseudonyms of this generation are foreign; NULL for the newest generation and while old ones are still read';
+
+CREATE TABLE caredata.key_event (
+	event_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	event        text NOT NULL CHECK (event IN ('generation made', 'generation closed')),
+	domain_id    integer REFERENCES caredata.domain ON DELETE CASCADE,
+	generation   integer,
+	happened_at  timestamptz NOT NULL DEFAULT now(),
+	requester    name[] NOT NULL,
+	reason       text
+);
+COMMENT ON TABLE caredata.key_event IS
+	'What was done to keys after they were made: when, at whose request and why';
+COMMENT ON COLUMN caredata.key_event.requester IS
+	'Session user and acting role';
+CREATE INDEX ON caredata.key_event (domain_id, event_id);
 
 -- A dump carries the wrapped keys, never the master key.
 SELECT pg_catalog.pg_extension_config_dump('caredata.master_key_check', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain_domain_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain_key', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.key_event', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.key_event_event_id_seq', '');
+
+-- Server processes wipe the keys that they have open when one changes.
+CREATE TRIGGER catalog_changed
+	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON caredata.domain_key
+	FOR EACH STATEMENT EXECUTE FUNCTION caredata.catalog_changed();
 
 CREATE FUNCTION caredata.master_key_fingerprint() RETURNS bytea
 	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
@@ -63,12 +88,56 @@ REVOKE ALL ON FUNCTION caredata.new_domain_key(integer, integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.new_domain_key(integer, integer) IS
 	'A new random key for a domain and generation, encrypted under the master key';
 
-CREATE FUNCTION caredata.check_domain_key(domain_id integer) RETURNS void
+CREATE FUNCTION caredata.check_domain_key(domain_id integer, generation integer) RETURNS void
 	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'caredata_check_domain_key';
-REVOKE ALL ON FUNCTION caredata.check_domain_key(integer) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.check_domain_key(integer) IS
-	'Raises, as pid() would, when the newest key of a domain cannot be used';
+REVOKE ALL ON FUNCTION caredata.check_domain_key(integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_domain_key(integer, integer) IS
+	'Raises, as its use would, when a generation of a domain''s key cannot be used';
+
+-- What makes or re-encrypts keys is done by one transaction at a time, and
+-- sees what the one before it did, or is refused by serialization_failure.
+CREATE FUNCTION caredata.lock_keyring() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	LOCK TABLE caredata.master_key_check IN SHARE ROW EXCLUSIVE MODE;
+	PERFORM FROM caredata.master_key_check FOR SHARE;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.lock_keyring() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.lock_keyring() IS
+	'Holds other makers of keys off until the transaction ends';
+
+-- A domain with its newest generation, locked.
+CREATE FUNCTION caredata.lock_domain(domain integer) RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	newest integer;
+BEGIN
+	PERFORM caredata.lock_keyring();
+	PERFORM FROM caredata.domain d WHERE d.domain_id = lock_domain.domain FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'pseudonym domain % does not exist', coalesce(lock_domain.domain::text, 'NULL')
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'Give the number of the release; key_status() lists them.';
+	END IF;
+	SELECT max(k.generation) INTO newest FROM caredata.domain_key k
+	WHERE k.domain_id = lock_domain.domain;
+	IF newest IS NULL THEN
+		RAISE EXCEPTION 'pseudonym domain % has no key', lock_domain.domain
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'Restore table caredata.domain_key from a back-up; a destroyed key cannot be had back.';
+	END IF;
+	RETURN newest;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.lock_domain(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.lock_domain(integer) IS
+	'Locks a pseudonym domain for a change of its keys; returns the newest generation';
 
 CREATE FUNCTION caredata.create_domain(domain_name name, reader_role name DEFAULT NULL)
 	RETURNS integer
@@ -79,7 +148,7 @@ DECLARE
 	new_id integer;
 BEGIN
 	-- Two first domains at the same time must agree on the master key.
-	LOCK TABLE caredata.master_key_check IN SHARE ROW EXCLUSIVE MODE;
+	PERFORM caredata.lock_keyring();
 	IF NOT EXISTS (SELECT FROM caredata.master_key_check) THEN
 		IF EXISTS (SELECT FROM caredata.domain_key) THEN
 			RAISE EXCEPTION 'the fingerprint of the master key is missing from this database'
@@ -105,10 +174,92 @@ REVOKE ALL ON FUNCTION caredata.create_domain(name, name) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.create_domain(name, name) IS
 	'Makes a pseudonym domain with a random key and returns its number; internal to the making of a release';
 
+-- ------------------------------------------------------------- generations
+
+CREATE FUNCTION caredata.rotate_domain_key(domain integer, reason text DEFAULT NULL)
+	RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	new_generation integer;
+BEGIN
+	new_generation := caredata.lock_domain(rotate_domain_key.domain) + 1;
+	INSERT INTO caredata.domain_key (domain_id, generation, wrapped_key, fingerprint)
+	SELECT rotate_domain_key.domain, new_generation, k.wrapped_key, k.fingerprint
+	FROM caredata.new_domain_key(rotate_domain_key.domain, new_generation) AS k;
+	INSERT INTO caredata.key_event (event, domain_id, generation, requester, reason)
+	VALUES ('generation made', rotate_domain_key.domain, new_generation,
+			caredata.requester(), rotate_domain_key.reason);
+	RETURN new_generation;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.rotate_domain_key(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.rotate_domain_key(integer, text) IS
+	'Gives a release a new key: every pseudonym is another one from the commit on. Old ones can be turned into new ones until their generation is closed. Returns the generation';
+
+CREATE FUNCTION caredata.close_domain_generation(domain integer, generation integer, reason text DEFAULT NULL)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+DECLARE
+	newest integer;
+	closed timestamptz;
+BEGIN
+	newest := caredata.lock_domain(close_domain_generation.domain);
+	IF close_domain_generation.generation = newest THEN
+		RAISE EXCEPTION 'the newest generation of pseudonym domain % cannot be closed', close_domain_generation.domain
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Make another one first with rotate_domain_key(), or end the release.';
+	END IF;
+	SELECT k.closed_at INTO closed FROM caredata.domain_key k
+	WHERE k.domain_id = close_domain_generation.domain
+	  AND k.generation = close_domain_generation.generation;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'pseudonym domain % has no generation %', close_domain_generation.domain,
+			coalesce(close_domain_generation.generation::text, 'NULL')
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'key_status() lists the generations.';
+	END IF;
+	IF closed IS NOT NULL THEN
+		RAISE EXCEPTION 'generation % of pseudonym domain % is already closed',
+			close_domain_generation.generation, close_domain_generation.domain
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'key_status() shows since when.';
+	END IF;
+	UPDATE caredata.domain_key k SET closed_at = now()
+	WHERE k.domain_id = close_domain_generation.domain
+	  AND k.generation = close_domain_generation.generation;
+	INSERT INTO caredata.key_event (event, domain_id, generation, requester, reason)
+	VALUES ('generation closed', close_domain_generation.domain, close_domain_generation.generation,
+			caredata.requester(), close_domain_generation.reason);
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.close_domain_generation(integer, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.close_domain_generation(integer, integer, text) IS
+	'Ends the time in which pseudonyms of an old generation are still turned into current ones: from the commit on they are foreign';
+
+CREATE FUNCTION caredata.key_history()
+	RETURNS TABLE (happened_at timestamptz, event text, domain_id integer, name name,
+				   generation integer, requester name[], reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT e.happened_at, e.event, e.domain_id, d.name, e.generation, e.requester, e.reason
+	FROM caredata.key_event e
+	LEFT JOIN caredata.domain d ON d.domain_id = e.domain_id
+	ORDER BY e.event_id;
+END;
+REVOKE ALL ON FUNCTION caredata.key_history() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.key_history() IS
+	'What was done to keys after they were made: when, at whose request and why';
+
 CREATE FUNCTION caredata.key_status()
 	RETURNS TABLE (kind text, domain_id integer, name name, generation integer,
-				   fingerprint text, created_at timestamptz,
-				   usable boolean, problem text)
+				   state text, fingerprint text, created_at timestamptz,
+				   closed_at timestamptz, usable boolean, problem text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -131,15 +282,22 @@ BEGIN
 	RETURN NEXT;
 
 	kind := 'domain';
-	FOR domain_id, name, generation, fingerprint, created_at IN
+	FOR domain_id, name, generation, state, fingerprint, created_at, closed_at IN
 		SELECT d.domain_id, d.name, k.generation,
-			   encode(k.fingerprint, 'hex'), k.created_at
+			   CASE WHEN k.generation IS NULL THEN 'missing'
+					WHEN k.closed_at IS NOT NULL THEN 'closed'
+					WHEN k.generation = max(k.generation) OVER (PARTITION BY d.domain_id) THEN 'current'
+					ELSE 'readable' END,
+			   encode(k.fingerprint, 'hex'), k.created_at, k.closed_at
 		FROM caredata.domain d
 		LEFT JOIN caredata.domain_key k ON k.domain_id = d.domain_id
 		ORDER BY d.domain_id, k.generation
 	LOOP
 		BEGIN
-			PERFORM caredata.check_domain_key(key_status.domain_id);
+			IF key_status.generation IS NULL THEN
+				RAISE EXCEPTION 'pseudonym domain % has no key', key_status.domain_id;
+			END IF;
+			PERFORM caredata.check_domain_key(key_status.domain_id, key_status.generation);
 			usable := true;
 			problem := NULL;
 		EXCEPTION WHEN OTHERS THEN
@@ -156,4 +314,8 @@ COMMENT ON FUNCTION caredata.key_status() IS
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.key_status()'),
-	('caredata_auditor', 'caredata.key_status()');
+	('caredata_auditor', 'caredata.key_status()'),
+	('caredata_admin', 'caredata.key_history()'),
+	('caredata_auditor', 'caredata.key_history()'),
+	('caredata_admin', 'caredata.rotate_domain_key(integer,text)'),
+	('caredata_admin', 'caredata.close_domain_generation(integer,integer,text)');

@@ -257,7 +257,15 @@ CREATE FUNCTION caredata.person_of(pseudonym caredata.pseudonym, release caredat
 	AS 'MODULE_PATHNAME', 'caredata_person_of';
 REVOKE ALL ON FUNCTION caredata.person_of(caredata.pseudonym, caredata.release_ref) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.person_of(caredata.pseudonym, caredata.release_ref) IS
-	'Reverse of pid, used by the planner: the person''s number, or 0, nobody, for a pseudonym of another release or a forged one';
+	'Reverse of pid, used by the planner: the person''s number, or 0, nobody, for a pseudonym of another release, of an older generation of its key, or a forged one';
+
+CREATE FUNCTION caredata.current_pid(pseudonym caredata.pseudonym, release caredata.release_ref)
+	RETURNS caredata.pseudonym
+	LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL SAFE COST 10
+	AS 'MODULE_PATHNAME', 'caredata_current_pid';
+REVOKE ALL ON FUNCTION caredata.current_pid(caredata.pseudonym, caredata.release_ref) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.current_pid(caredata.pseudonym, caredata.release_ref) IS
+	'The same person or record under the newest key of the release, for a pseudonym of any generation that is not closed; NULL for others. Readers call the function of this name in the release''s schema';
 
 CREATE FUNCTION caredata.record_pid(record_key bigint, release caredata.release_ref)
 	RETURNS caredata.pseudonym

@@ -303,12 +303,24 @@ BEGIN
 	FOREACH routine IN ARRAY ARRAY[
 		'caredata.pid(integer, caredata.release_ref)',
 		'caredata.person_of(caredata.pseudonym, caredata.release_ref)',
+		'caredata.current_pid(caredata.pseudonym, caredata.release_ref)',
 		'caredata.record_pid(bigint, caredata.release_ref)',
 		'caredata.record_pid(text, caredata.release_ref)',
 		'caredata.visible(integer, caredata.release_ref, text)']
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
 	END LOOP;
+
+	-- The way for a reader from a pseudonym of an older key to the current one.
+	EXECUTE format('CREATE FUNCTION %I.current_pid(pseudonym caredata.pseudonym)'
+				   ' RETURNS caredata.pseudonym LANGUAGE sql STABLE STRICT PARALLEL SAFE'
+				   ' RETURN caredata.current_pid(pseudonym, %L::caredata.release_ref)',
+				   approved.name, handle);
+	EXECUTE format('COMMENT ON FUNCTION %I.current_pid IS %L', approved.name,
+				   'The current pseudonym for one that was made before the release''s key was changed; NULL for any other value');
+	EXECUTE format('REVOKE ALL ON FUNCTION %I.current_pid FROM PUBLIC', approved.name);
+	EXECUTE format('ALTER FUNCTION %I.current_pid OWNER TO %I', approved.name, definer);
+	EXECUTE format('GRANT EXECUTE ON FUNCTION %I.current_pid TO %I', approved.name, reader);
 
 	PERFORM caredata.set_release_state(approved.release_id, 'active');
 	PERFORM caredata.build_visible_sets(approved.release_id);

@@ -28,13 +28,20 @@
  * it is written.  No ereport() happens while key bytes are on the way: the
  * functions that handle them return a status, and raise after wiping.
  *
- * Lifetime.  The cipher contexts are kept until the process ends, one
- * encrypting and one decrypting per domain key, and are never freed before:
- * an open cursor may still point at one, and there are as few as there are
- * releases that one session reads.  They are found by the wrapped bytes that
- * the statement's own snapshot shows, so there is no cache to invalidate: a
- * statement that sees another wrapped key unwraps that one, and one that sees
- * none gets an error.
+ * Generations.  A domain has a key per generation.  The newest makes every new
+ * pseudonym; the others are readable until they are closed, by what resolves
+ * pseudonyms on purpose (current_pid() and the like) and by nothing else.
+ * Which generation is the newest is a matter of the statement's snapshot, as
+ * is everything about keys.
+ *
+ * Lifetime.  Opened keys are found by the wrapped bytes that the statement's
+ * own snapshot shows: a statement that sees another wrapped key unwraps that
+ * one, and one that sees none gets an error.  Whoever uses a key holds it
+ * (CaredataKeyHold), an open cursor as long as it is open.  A change of
+ * caredata.domain_key reaches every process by invalidation; each then wipes
+ * and frees the keys that nobody holds, and the others when they are let go,
+ * so that a destroyed key does not stay in memory.  The next use opens again
+ * what it still sees.
  *
  * Nothing here is done in the postmaster; each process, parallel workers and
  * those of a standby too, reads the file at its first use of a key.
@@ -56,10 +63,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "port.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "catalog.h"
@@ -86,6 +95,8 @@ struct CaredataKey
 	CaredataKey *next;
 	int32		domain_id;
 	int32		generation;
+	int			holds;
+	bool		stale;			/* free it when the last hold is gone */
 	uint8		wrapped[WRAPPED_BYTES];
 	EVP_CIPHER_CTX *encrypt;
 	EVP_CIPHER_CTX *decrypt;
@@ -97,9 +108,17 @@ typedef struct WrappedKey
 {
 	int32		domain_id;
 	int32		generation;
+	bool		closed;
 	uint8		wrapped[WRAPPED_BYTES];
 	uint8		fingerprint[FINGERPRINT_BYTES];
 } WrappedKey;
+
+typedef enum KeySelection
+{
+	KEYS_NEWEST,
+	KEYS_READABLE,				/* the newest, and those not closed */
+	KEYS_ALL
+} KeySelection;
 
 typedef enum KeyFileStatus
 {
@@ -130,6 +149,10 @@ static bool wrapping_key_loaded = false;
 static uint8 master_fingerprint[FINGERPRINT_BYTES];
 
 static CaredataKey *opened_keys = NULL;
+
+/* caredata.domain_key, to know an invalidation of it by */
+static Oid	domain_key_relid = InvalidOid;
+static bool keyring_callback_registered = false;
 
 PG_FUNCTION_INFO_V1(caredata_master_key_fingerprint);
 PG_FUNCTION_INFO_V1(caredata_new_domain_key);
@@ -659,60 +682,129 @@ report_key(KeyStatus status, const WrappedKey *row)
 	}
 }
 
-/* Newest generation of a domain's key, as the running statement sees it. */
+/* Drop the keys that nobody holds, mark the others; raises nothing. */
 static void
-fetch_wrapped_key(int32 domain_id, WrappedKey *row)
+forget_opened_keys(void)
+{
+	CaredataKey **link = &opened_keys;
+
+	while (*link != NULL)
+	{
+		CaredataKey *key = *link;
+
+		if (key->holds > 0)
+		{
+			key->stale = true;
+			link = &key->next;
+		}
+		else
+		{
+			*link = key->next;
+			discard_key(key);
+		}
+	}
+}
+
+static void
+keyring_relcache_callback(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == domain_key_relid)
+		forget_opened_keys();
+}
+
+static void
+let_key_go(CaredataKey *key)
+{
+	CaredataKey **link;
+
+	Assert(key->holds > 0);
+	if (--key->holds > 0 || !key->stale)
+		return;
+	for (link = &opened_keys; *link != key; link = &(*link)->next)
+		;
+	*link = key->next;
+	discard_key(key);
+}
+
+static void
+release_hold(void *arg)
+{
+	CaredataKeyHold *hold = (CaredataKeyHold *) arg;
+
+	while (hold->nkeys > 0)
+		let_key_go(hold->keys[--hold->nkeys]);
+}
+
+/* Keys of a domain as the running statement sees them, newest first. */
+static List *
+fetch_wrapped_keys(int32 domain_id, KeySelection selection)
 {
 	CaredataScan scan;
 	HeapTuple	tuple;
-	bool		found = false;
+	List	   *rows = NIL;
+	ListCell   *cell;
 
 	caredata_scan_begin(&scan, "domain_key", "domain_key_pkey", 1, &domain_id);
+	domain_key_relid = RelationGetRelid(scan.rel);
 	while (HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
 	{
+		WrappedKey *row = palloc(sizeof(WrappedKey));
 		bool		isnull;
 
-		found = true;
 		row->domain_id = domain_id;
 		row->generation = DatumGetInt32(caredata_attr(&scan, tuple,
 													  "generation", &isnull));
+		(void) caredata_attr(&scan, tuple, "closed_at", &isnull);
+		row->closed = !isnull;
 		fetch_bytes(&scan, tuple, "wrapped_key", row->wrapped, WRAPPED_BYTES);
 		fetch_bytes(&scan, tuple, "fingerprint", row->fingerprint,
 					FINGERPRINT_BYTES);
+		rows = lcons(row, rows);
 	}
 	caredata_scan_end(&scan);
 
-	if (!found)
+	if (rows == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("pseudonym domain %d has no key", domain_id),
 				 errhint("Restore table caredata.domain_key from a back-up; a destroyed key cannot be had back.")));
+
+	if (selection == KEYS_NEWEST)
+		return list_truncate(rows, 1);
+	if (selection == KEYS_READABLE)
+	{
+		foreach(cell, rows)
+		{
+			if (((WrappedKey *) lfirst(cell))->closed)
+				rows = foreach_delete_current(rows, cell);
+		}
+	}
+	return rows;
 }
 
-const CaredataKey *
-caredata_domain_key(int32 domain_id)
+/* The opened key of a row; the caller holds it at once. */
+static CaredataKey *
+open_domain_key(const WrappedKey *row)
 {
 	CaredataKey *key;
-	WrappedKey	row;
 	uint8	   *data_key;
 	uint8	   *block_key;
 	KeyStatus	status = KEY_NO_MEMORY;
 
-	fetch_wrapped_key(domain_id, &row);
 	for (key = opened_keys; key != NULL; key = key->next)
 	{
-		if (key->domain_id == domain_id &&
-			key->generation == row.generation &&
-			memcmp(key->wrapped, row.wrapped, WRAPPED_BYTES) == 0)
+		if (key->domain_id == row->domain_id &&
+			key->generation == row->generation &&
+			memcmp(key->wrapped, row->wrapped, WRAPPED_BYTES) == 0)
 			return key;
 	}
 
 	require_master_key();
 
 	key = MemoryContextAllocZero(TopMemoryContext, sizeof(CaredataKey));
-	key->domain_id = domain_id;
-	key->generation = row.generation;
-	memcpy(key->wrapped, row.wrapped, WRAPPED_BYTES);
+	key->domain_id = row->domain_id;
+	key->generation = row->generation;
+	memcpy(key->wrapped, row->wrapped, WRAPPED_BYTES);
 
 	ERR_clear_error();
 	key->encrypt = EVP_CIPHER_CTX_new();
@@ -722,18 +814,69 @@ caredata_domain_key(int32 domain_id)
 	block_key = sodium_malloc(KEY_BYTES);
 	if (key->encrypt != NULL && key->decrypt != NULL &&
 		key->hash_key != NULL && data_key != NULL && block_key != NULL)
-		status = open_key(&row, data_key, block_key, key);
+		status = open_key(row, data_key, block_key, key);
 	sodium_free(data_key);
 	sodium_free(block_key);
 
 	if (status != KEY_OK)
 	{
 		discard_key(key);
-		report_key(status, &row);
+		report_key(status, row);
 	}
 	key->next = opened_keys;
 	opened_keys = key;
 	return key;
+}
+
+static void
+hold_keys(CaredataKeyHold *hold, MemoryContext context, List *rows)
+{
+	ListCell   *cell;
+
+	if (!keyring_callback_registered)
+	{
+		CacheRegisterRelcacheCallback(keyring_relcache_callback, (Datum) 0);
+		keyring_callback_registered = true;
+	}
+
+	if (hold->release.func == NULL)
+	{
+		hold->release.func = release_hold;
+		hold->release.arg = hold;
+		MemoryContextRegisterResetCallback(context, &hold->release);
+	}
+	else
+		release_hold(hold);
+
+	if (hold->size < list_length(rows))
+	{
+		hold->keys = MemoryContextAlloc(context,
+										list_length(rows) * sizeof(CaredataKey *));
+		hold->size = list_length(rows);
+	}
+	foreach(cell, rows)
+	{
+		CaredataKey *key = open_domain_key((WrappedKey *) lfirst(cell));
+
+		/* before anything that can hear of an invalidation */
+		key->holds++;
+		hold->keys[hold->nkeys++] = key;
+	}
+}
+
+const CaredataKey *
+caredata_hold_newest_key(CaredataKeyHold *hold, MemoryContext context,
+						 int32 domain_id)
+{
+	hold_keys(hold, context, fetch_wrapped_keys(domain_id, KEYS_NEWEST));
+	return hold->keys[0];
+}
+
+void
+caredata_hold_readable_keys(CaredataKeyHold *hold, MemoryContext context,
+							int32 domain_id)
+{
+	hold_keys(hold, context, fetch_wrapped_keys(domain_id, KEYS_READABLE));
 }
 
 /* ------------------------------------------------------------------------
@@ -863,11 +1006,33 @@ caredata_new_domain_key(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
 }
 
-/* caredata.check_domain_key(): raise what pid() would raise. */
+/*
+ * caredata.check_domain_key(domain_id, generation): raise what a use of that
+ * generation would raise.
+ */
 Datum
 caredata_check_domain_key(PG_FUNCTION_ARGS)
 {
+	int32		domain_id = PG_GETARG_INT32(0);
+	int32		generation = PG_GETARG_INT32(1);
+	CaredataKeyHold *hold = palloc0(sizeof(CaredataKeyHold));
+	List	   *rows;
+	ListCell   *cell;
+
 	require_master_key();
-	(void) caredata_domain_key(PG_GETARG_INT32(0));
+	rows = fetch_wrapped_keys(domain_id, KEYS_ALL);
+	foreach(cell, rows)
+	{
+		if (((WrappedKey *) lfirst(cell))->generation == generation)
+		{
+			hold_keys(hold, CurrentMemoryContext, list_make1(lfirst(cell)));
+			release_hold(hold);
+			PG_RETURN_VOID();
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("pseudonym domain %d has no generation %d",
+					domain_id, generation)));
 	PG_RETURN_VOID();
 }

@@ -6,21 +6,43 @@
 #ifndef CAREDATA_KEYRING_H
 #define CAREDATA_KEYRING_H
 
+#include "utils/palloc.h"
+
 #define CAREDATA_BLOCK_BYTES	16
 
-/* Keys of one domain in one generation, ready for use; kept until exit. */
+/* Keys of one domain in one generation, ready for use while they are held. */
 typedef struct CaredataKey CaredataKey;
+
+/*
+ * What a call site holds.  Zeroed before its first use; it lives in a memory
+ * context (fn_mcxt), whose reset lets the keys go, and so does holding
+ * something else.
+ */
+typedef struct CaredataKeyHold
+{
+	int			nkeys;
+	CaredataKey **keys;			/* newest generation first */
+	int			size;
+	MemoryContextCallback release;
+} CaredataKeyHold;
 
 extern void caredata_keyring_init(void);
 
 /*
- * The newest key of a domain.  Reads the wrapped key under the running
- * statement's snapshot and unwraps it only when this process has not done so
- * before.  Raises undefined_object when the domain has no key, and
- * config_file_error when the master key is missing, unsafe or another one.
- * Never call it before caredata_check_release_member().
+ * Hold the newest key of a domain, which makes pseudonyms; or that one and
+ * those of older generations that have not been closed, for what resolves old
+ * pseudonyms on purpose.  They read the wrapped keys under the running
+ * statement's snapshot and unwrap only what this process has not open.  They
+ * raise undefined_object when the domain has no key, and config_file_error
+ * when the master key is missing, unsafe or another one.  Never call them
+ * before caredata_check_release_member().
  */
-extern const CaredataKey *caredata_domain_key(int32 domain_id);
+extern const CaredataKey *caredata_hold_newest_key(CaredataKeyHold *hold,
+												   MemoryContext context,
+												   int32 domain_id);
+extern void caredata_hold_readable_keys(CaredataKeyHold *hold,
+										MemoryContext context,
+										int32 domain_id);
 
 /* One AES-256 block with the domain's block key; in and out may not overlap. */
 extern void caredata_key_encrypt(const CaredataKey *key, const uint8 *in,

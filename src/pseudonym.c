@@ -21,6 +21,12 @@
  * is refused by nothing, but no person is numbered 0.)  Two pid() of different
  * releases are left alone, and so is a handle that is not a constant.
  *
+ * Generations.  Both directions use the newest generation of the release's key,
+ * so a pseudonym of an older one is foreign to them: equality means what it
+ * means on the pseudonyms that the reader sees, whether a condition is
+ * rewritten or computed (IN, = ANY, GROUP BY, a join by hash).  An old
+ * pseudonym is turned into the current one first, by current_pid().
+ *
  * person_of() is STABLE, so no plan holds its result: EXPLAIN prints the call,
  * a pseudonym and a handle, never a person_id.  The planner does compute it
  * while it estimates rows.
@@ -76,6 +82,7 @@ PG_FUNCTION_INFO_V1(caredata_pseudonym_hash);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_hash_extended);
 PG_FUNCTION_INFO_V1(caredata_pid);
 PG_FUNCTION_INFO_V1(caredata_person_of);
+PG_FUNCTION_INFO_V1(caredata_current_pid);
 PG_FUNCTION_INFO_V1(caredata_record_pid_bigint);
 PG_FUNCTION_INFO_V1(caredata_record_pid_text);
 PG_FUNCTION_INFO_V1(caredata_pseudonym_support);
@@ -293,26 +300,33 @@ typedef struct ReleaseCall
 {
 	int32		release_id;
 	Oid			user_id;
-	const CaredataKey *key;
+	const CaredataKey *key;		/* the newest; NULL while nothing is held */
+	CaredataKeyHold hold;
 } ReleaseCall;
 
-static pg_noinline const CaredataKey *
-open_release(FunctionCallInfo fcinfo, int32 release_id)
+static pg_noinline ReleaseCall *
+open_release(FunctionCallInfo fcinfo, int32 release_id, bool readable)
 {
 	ReleaseCall *call = (ReleaseCall *) fcinfo->flinfo->fn_extra;
-	const CaredataKey *key;
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 
 	caredata_require_preload();
 	caredata_check_release_member(release_id);
-	key = caredata_domain_key(release_id);
 
 	if (call == NULL)
-		call = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ReleaseCall));
+	{
+		call = MemoryContextAllocZero(context, sizeof(ReleaseCall));
+		fcinfo->flinfo->fn_extra = call;
+	}
+	call->key = NULL;
+	if (readable)
+		caredata_hold_readable_keys(&call->hold, context, release_id);
+	else
+		(void) caredata_hold_newest_key(&call->hold, context, release_id);
 	call->release_id = release_id;
 	call->user_id = GetUserId();
-	call->key = key;
-	fcinfo->flinfo->fn_extra = call;
-	return key;
+	call->key = call->hold.keys[0];
+	return call;
 }
 
 /*
@@ -320,16 +334,23 @@ open_release(FunctionCallInfo fcinfo, int32 release_id)
  * where a call site outlives its statement (PL/pgSQL), for each user and
  * release anew.
  */
-static inline const CaredataKey *
-release_key(FunctionCallInfo fcinfo, int32 release_id)
+static inline ReleaseCall *
+release_call(FunctionCallInfo fcinfo, int32 release_id, bool readable)
 {
 	ReleaseCall *call = (ReleaseCall *) fcinfo->flinfo->fn_extra;
 
 	if (likely(call != NULL &&
+			   call->key != NULL &&
 			   call->release_id == release_id &&
 			   call->user_id == GetUserId()))
-		return call->key;
-	return open_release(fcinfo, release_id);
+		return call;
+	return open_release(fcinfo, release_id, readable);
+}
+
+static inline const CaredataKey *
+release_key(FunctionCallInfo fcinfo, int32 release_id)
+{
+	return release_call(fcinfo, release_id, false)->key;
 }
 
 static Datum
@@ -364,6 +385,33 @@ caredata_person_of(PG_FUNCTION_ARGS)
 		number < PG_INT32_MIN || number > PG_INT32_MAX)
 		PG_RETURN_INT32(0);
 	PG_RETURN_INT32((int32) number);
+}
+
+/*
+ * caredata.current_pid(pseudonym, release): the same person or record under
+ * the newest generation; NULL for a pseudonym that no readable generation of
+ * this release made.
+ */
+Datum
+caredata_current_pid(PG_FUNCTION_ARGS)
+{
+	ReleaseCall *call = release_call(fcinfo, PG_GETARG_RELEASE_REF(1), true);
+	const uint8 *pseudonym = PG_GETARG_PSEUDONYM(0);
+	uint8		block[PSEUDONYM_BYTES];
+	int			i;
+
+	for (i = 0; i < call->hold.nkeys; i++)
+	{
+		caredata_key_decrypt(call->hold.keys[i], pseudonym, block);
+		if (pseudonym_block_is_valid(block))
+		{
+			uint8	   *result = palloc(PSEUDONYM_BYTES);
+
+			caredata_key_encrypt(call->key, block, result);
+			PG_RETURN_POINTER(result);
+		}
+	}
+	PG_RETURN_NULL();
 }
 
 /* caredata.record_pid(bigint, release) */

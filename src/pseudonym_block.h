@@ -66,6 +66,15 @@ pseudonym_block_read(const uint8_t *block, uint8_t kind, int64_t *number)
 	return true;
 }
 
+/* Is it a block of any kind? */
+static inline bool
+pseudonym_block_is_valid(const uint8_t *block)
+{
+	int64_t		number;
+
+	return block[1] != 0 && pseudonym_block_read(block, block[1], &number);
+}
+
 static inline int
 pseudonym_hex_digit(char c)
 {

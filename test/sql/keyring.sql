@@ -108,7 +108,7 @@ SELECT caredata.pid(1, '1') IS NOT NULL AS usable_again;
 -- rows that a dump carries, and no other
 SELECT c.oid::regclass AS carried
 FROM pg_extension e JOIN pg_class c ON c.oid = ANY (e.extconfig)
-WHERE extname = 'caredata' AND relname ~ '^(domain|master_key)'
+WHERE extname = 'caredata' AND relname ~ '^(domain|master_key|key_)'
 ORDER BY relname COLLATE "C";
 
 -- a setting that an ordinary user neither sees nor sets
@@ -127,8 +127,14 @@ ALTER ROLE regress_keyring_user SET caredata.master_key_file = '/tmp/other';
 SELECT caredata.create_domain('mine');
 SELECT caredata.new_domain_key(1, 1);
 SELECT caredata.master_key_fingerprint();
-SELECT caredata.check_domain_key(1);
+SELECT caredata.check_domain_key(1, 1);
 SELECT * FROM caredata.key_status();
+SELECT * FROM caredata.key_history();
+SELECT caredata.rotate_domain_key(1);
+SELECT caredata.close_domain_generation(1, 1);
+SELECT caredata.lock_domain(1);
+SELECT caredata.lock_keyring();
+SELECT * FROM caredata.key_event;
 SELECT * FROM caredata.domain;
 SELECT * FROM caredata.domain_key;
 SELECT * FROM caredata.master_key_check;
