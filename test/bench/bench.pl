@@ -32,7 +32,7 @@ $| = 1;
 # Rows that share data are measured together, in this order.
 my @groups = (
 	[ \&measure_pid, qw(pid_vs_pgcrypto_hmac pid_vs_bare_aes_block) ],
-	[ \&measure_load, qw(load_vs_copy_insert) ],
+	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
 		\&measure_releases, qw(rls_aggregate_vs_unprotected
 		  rls_aggregate_vs_floor_policy rls_count_vs_floor_policy
@@ -252,7 +252,7 @@ SQL
 	report('pid_vs_bare_aes_block', unit => 'ns/row', better => 'lower', goal => 2.5,
 		ours => \@pid, other => $time{e_block}) if $want->{pid_vs_bare_aes_block};
 	$s->close;
-	$setup->run("DROP DATABASE bench_pid");
+	$setup->run("DROP DATABASE bench_pid") unless $ENV{BENCH_KEEP};
 	$setup->close;
 }
 
@@ -305,11 +305,14 @@ SQL
 # A month of GP events of a fifth as many people, from a file to the care
 # table: all of COPY and load() against COPY and INSERT ... SELECT with casts
 # into the same table with the same indexes, which neither checks nor links.
+# Once into an empty database, where every person is new, and once into one
+# that has seen each of them in the month before.
 sub measure_load
 {
 	my ($want) = @_;
 	my $month = int($records / 5) || 1;
 	my $file = "$work/gp_event.csv";
+	my $before = "$work/gp_event_before.csv";
 
 	say_step "load: $records GP events of $month people";
 	my $s = make_care_database('bench_load');
@@ -343,6 +346,7 @@ CREATE UNIQUE INDEX ON public.numbers (person_id);
 COPY (SELECT $list
 	FROM (SELECT g, 1 + @{[ scatter('g', 2, $month) ]} AS person FROM generate_series(1, $records) g) events
 	JOIN public.numbers ON person_id = person ORDER BY g) TO '$file' (FORMAT csv, HEADER);
+COPY (SELECT $list FROM (SELECT $records + person_id AS g, * FROM public.numbers) before) TO '$before' (FORMAT csv, HEADER);
 DROP TABLE public.numbers;
 CREATE TABLE public.staging (@{[ join(', ', map { "$_ text" } @columns) ]});
 SQL
@@ -361,50 +365,74 @@ SQL
 	my $casts = join(', ', @casts);
 
 	my $fresh = sub {
-		my ($name) = @_;
+		my ($name, $template) = @_;
 		my $setup = Session->new('postgres');
 
-		$setup->run("CREATE DATABASE $name TEMPLATE bench_load");
+		$setup->run("CREATE DATABASE $name TEMPLATE $template");
 		$setup->run("CHECKPOINT");
 		$setup->close;
 		return Session->new($name);
 	};
-	my $stored_rows = sub {
-		my ($session, $name) = @_;
+	my $close = sub {
+		my ($session, $name, $more) = @_;
 		my $count = $session->run("SELECT count(*) FROM care.gp_event");
 
-		die "$name stored $count of $records rows\n" if $count != $records;
+		die "$name stored $count rows of $records and $more\n" if $count != $records + $more;
 		$session->close;
 		my $setup = Session->new('postgres');
 		$setup->run("DROP DATABASE $name");
 		$setup->close;
 	};
-	my %rate = take_turns($rounds > 5 ? 5 : $rounds,
-		a_ours => sub {
-			my $t = $fresh->('bench_ours');
-			my $ms = $t->milliseconds(<<SQL);
-COPY care_landing.gp_event ($columns) FROM '$file' (FORMAT csv, HEADER);
+	my $load = sub {
+		my ($session, $name) = @_;
+		return $session->milliseconds(<<SQL);
+COPY care_landing.gp_event ($columns) FROM '$name' (FORMAT csv, HEADER);
 CALL caredata.load('gp_event');
 SQL
-			$stored_rows->($t, 'bench_ours');
+	};
+	my %side = (
+		a_new => sub {
+			my $t = $fresh->('bench_ours', 'bench_load');
+			my $ms = $load->($t, $file);
+			$close->($t, 'bench_ours', 0);
 			return $records / $ms * 1000;
 		},
 		b_other => sub {
-			my $t = $fresh->('bench_other');
+			my $t = $fresh->('bench_other', 'bench_load');
 			my $ms = $t->milliseconds(<<SQL);
 COPY public.staging ($columns) FROM '$file' (FORMAT csv, HEADER);
 INSERT INTO care.gp_event (person_id, $stored, link_rank, load_id)
 	SELECT substr(local_patient_id, 2)::integer, $casts, 1, 1 FROM public.staging;
 SQL
-			$stored_rows->($t, 'bench_other');
+			$close->($t, 'bench_other', 0);
+			return $records / $ms * 1000;
+		},
+		c_known => sub {
+			my $t = $fresh->('bench_ours', 'bench_known');
+			my $ms = $load->($t, $file);
+			$close->($t, 'bench_ours', $month);
 			return $records / $ms * 1000;
 		});
+	if ($want->{load_month_vs_copy_insert})
+	{
+		my $t = $fresh->('bench_known', 'bench_load');
+		$load->($t, $before);
+		$t->run("VACUUM (ANALYZE)");
+		$t->close;
+	}
+	else { delete $side{c_known} }
+	delete $side{a_new} unless $want->{load_vs_copy_insert};
+
+	my %rate = take_turns($rounds > 5 ? 5 : $rounds, %side);
 	report('load_vs_copy_insert', unit => 'rows/s', better => 'higher', goal => 0.5,
-		speed => 1, ours => $rate{a_ours}, other => $rate{b_other});
+		speed => 1, ours => $rate{a_new}, other => $rate{b_other}) if $rate{a_new};
+	report('load_month_vs_copy_insert', unit => 'rows/s', better => 'higher', goal => 0.5,
+		speed => 1, ours => $rate{c_known}, other => $rate{b_other}) if $rate{c_known};
+	return if $ENV{BENCH_KEEP};
 	my $setup = Session->new('postgres');
-	$setup->run("DROP DATABASE bench_load");
+	$setup->run("DROP DATABASE IF EXISTS $_") for qw(bench_load bench_known);
 	$setup->close;
-	unlink $file;
+	unlink $file, $before;
 }
 
 # --------------------------------------------------------------- releases
