@@ -39,7 +39,9 @@ SQL_PARTS = \
 	sql/keyring.sql \
 	sql/pseudonym.sql \
 	sql/dataset.sql \
+	sql/standard_dataset.sql \
 	sql/reference.sql \
+	sql/code_list.sql \
 	sql/care_database.sql \
 	sql/objection.sql \
 	sql/agreement.sql \
