@@ -76,7 +76,7 @@ choose_server()
 # Install those of the named packages that are missing.
 need_packages()
 {
-	local package missing=()
+	local package said missing=()
 
 	if ! command -v dpkg-query >/dev/null; then
 		say "not a Debian system: these packages are taken to be installed: $*"
@@ -90,12 +90,21 @@ need_packages()
 	[ ${#missing[@]} -gt 0 ] || return 0
 
 	say "installing packages: ${missing[*]}"
-	as_root apt-get -o DPkg::Lock::Timeout=300 -qq update </dev/null ||
-		say "apt-get update failed; trying with the lists there are"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
+	update_package_lists
+	said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get \
 		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -qq -y \
-		--no-install-recommends install "${missing[@]}" </dev/null ||
+		--no-install-recommends install "${missing[@]}" </dev/null 2>&1) || {
+		tail -n 30 <<<"$said"
 		die "could not install packages: ${missing[*]}"
+	}
+}
+
+update_package_lists()
+{
+	[ "${lists_updated:-no}" = no ] || return 0
+	as_root apt-get -o DPkg::Lock::Timeout=300 -qq update </dev/null 2>&1 ||
+		say "apt-get update failed; trying with the lists there are"
+	lists_updated=yes
 }
 
 # The packages that building and running need, and those named, where MAJOR
@@ -106,7 +115,7 @@ need_server_packages()
 	# apt's lists tell which major the distribution has; a bare machine has none
 	if [ -z "${PG_CONFIG:-}${PG_MAJOR:-}" ] && [ ! -d /usr/lib/postgresql ] &&
 		command -v apt-get >/dev/null; then
-		as_root apt-get -o DPkg::Lock::Timeout=300 -qq update </dev/null || true
+		update_package_lists
 	fi
 	choose_server
 	set -- gcc make libc6-dev libssl-dev libsodium-dev "$@"
