@@ -22,6 +22,7 @@ OBJS = \
 	src/field_parse.o \
 	src/handle.o \
 	src/keyring.o \
+	src/master_command.o \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
 	src/postcode.o \

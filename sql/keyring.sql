@@ -19,12 +19,15 @@ CREATE TABLE caredata.domain (
 		CHECK (domain_id > 0),
 	name         name NOT NULL UNIQUE,
 	reader_role  name,
-	created_at   timestamptz NOT NULL DEFAULT now()
+	created_at   timestamptz NOT NULL DEFAULT now(),
+	destroyed_at timestamptz
 );
 COMMENT ON TABLE caredata.domain IS
 	'Pseudonym domains; each has keys of its own, so the same person has unrelated pseudonyms in two of them';
 COMMENT ON COLUMN caredata.domain.reader_role IS
 	'Role whose members may use the domain''s keyed functions; NULL for superusers only';
+COMMENT ON COLUMN caredata.domain.destroyed_at IS
+	'Since when the domain has no key and can have none; NULL while it has one';
 
 CREATE TABLE caredata.domain_key (
 	domain_id    integer NOT NULL REFERENCES caredata.domain,
@@ -46,7 +49,9 @@ COMMENT ON COLUMN caredata.domain_key.closed_at IS
 
 CREATE TABLE caredata.key_event (
 	event_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	event        text NOT NULL CHECK (event IN ('generation made', 'generation closed')),
+	event        text NOT NULL CHECK (event IN
+		('generation made', 'generation closed', 'master key changed',
+		 'destruction requested', 'destruction withdrawn', 'key destroyed')),
 	domain_id    integer REFERENCES caredata.domain ON DELETE CASCADE,
 	generation   integer,
 	happened_at  timestamptz NOT NULL DEFAULT now(),
@@ -55,6 +60,8 @@ CREATE TABLE caredata.key_event (
 );
 COMMENT ON TABLE caredata.key_event IS
 	'What was done to keys after they were made: when, at whose request and why';
+COMMENT ON COLUMN caredata.key_event.domain_id IS
+	'Pseudonym domain; NULL for what concerns the master key';
 COMMENT ON COLUMN caredata.key_event.requester IS
 	'Session user and acting role';
 CREATE INDEX ON caredata.key_event (domain_id, event_id);
@@ -64,6 +71,18 @@ SELECT pg_catalog.pg_extension_config_dump('caredata.master_key_check', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain_domain_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.domain_key', '');
+CREATE TABLE caredata.key_destruction (
+	domain_id    integer PRIMARY KEY REFERENCES caredata.domain ON DELETE CASCADE,
+	requested_by name[] NOT NULL,
+	requested_at timestamptz NOT NULL DEFAULT now(),
+	reason       text NOT NULL CHECK (reason <> '')
+);
+COMMENT ON TABLE caredata.key_destruction IS
+	'Requests to destroy a release''s key that another person has yet to carry out';
+COMMENT ON COLUMN caredata.key_destruction.requested_by IS
+	'Session user and acting role of who asked, neither of whom may carry it out';
+
+SELECT pg_catalog.pg_extension_config_dump('caredata.key_destruction', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.key_event', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.key_event_event_id_seq', '');
 
@@ -77,7 +96,30 @@ CREATE FUNCTION caredata.master_key_fingerprint() RETURNS bytea
 	AS 'MODULE_PATHNAME', 'caredata_master_key_fingerprint';
 REVOKE ALL ON FUNCTION caredata.master_key_fingerprint() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.master_key_fingerprint() IS
-	'Fingerprint of the master key in the file; raises config_file_error when the file cannot be used';
+	'Fingerprint of the master key that is configured; raises config_file_error when it cannot be had';
+
+CREATE FUNCTION caredata.next_master_key_fingerprint() RETURNS bytea
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'caredata_next_master_key_fingerprint';
+REVOKE ALL ON FUNCTION caredata.next_master_key_fingerprint() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.next_master_key_fingerprint() IS
+	'Fingerprint of the master key in caredata.master_key_file_next; NULL when that is not set';
+
+CREATE FUNCTION caredata.master_key_in_use(OUT source text, OUT loaded_at timestamptz)
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'caredata_master_key_in_use';
+REVOKE ALL ON FUNCTION caredata.master_key_in_use() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.master_key_in_use() IS
+	'Where the master key that this database asks for comes from, and when this server process or the postmaster loaded it';
+
+CREATE FUNCTION caredata.rewrap_domain_key(
+	domain_id integer, generation integer, wrapped_key bytea, fingerprint bytea)
+	RETURNS bytea
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'caredata_rewrap_domain_key';
+REVOKE ALL ON FUNCTION caredata.rewrap_domain_key(integer, integer, bytea, bytea) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.rewrap_domain_key(integer, integer, bytea, bytea) IS
+	'A wrapped key, encrypted under the next master key instead of the present one';
 
 CREATE FUNCTION caredata.new_domain_key(
 	domain_id integer, generation integer,
@@ -117,13 +159,20 @@ CREATE FUNCTION caredata.lock_domain(domain integer) RETURNS integer
 AS $body$
 DECLARE
 	newest integer;
+	destroyed timestamptz;
 BEGIN
 	PERFORM caredata.lock_keyring();
-	PERFORM FROM caredata.domain d WHERE d.domain_id = lock_domain.domain FOR NO KEY UPDATE;
+	SELECT d.destroyed_at INTO destroyed FROM caredata.domain d
+	WHERE d.domain_id = lock_domain.domain FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'pseudonym domain % does not exist', coalesce(lock_domain.domain::text, 'NULL')
 			USING ERRCODE = 'undefined_object',
 				  HINT = 'Give the number of the release; key_status() lists them.';
+	END IF;
+	IF destroyed IS NOT NULL THEN
+		RAISE EXCEPTION 'the key of pseudonym domain % has been destroyed', lock_domain.domain
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'It cannot be had back; key_history() says who destroyed it and why.';
 	END IF;
 	SELECT max(k.generation) INTO newest FROM caredata.domain_key k
 	WHERE k.domain_id = lock_domain.domain;
@@ -241,6 +290,162 @@ REVOKE ALL ON FUNCTION caredata.close_domain_generation(integer, integer, text) 
 COMMENT ON FUNCTION caredata.close_domain_generation(integer, integer, text) IS
 	'Ends the time in which pseudonyms of an old generation are still turned into current ones: from the commit on they are foreign';
 
+-- ------------------------------------------------------------- master key
+
+CREATE FUNCTION caredata.rotate_master_key(reason text DEFAULT NULL) RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	present bytea;
+	next bytea;
+	one record;
+	keys integer := 0;
+BEGIN
+	PERFORM caredata.lock_keyring();
+	SELECT m.fingerprint INTO present FROM caredata.master_key_check m;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'this database has no keys yet'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Set caredata.master_key_file to the new key; the first release will use it.';
+	END IF;
+	next := caredata.next_master_key_fingerprint();
+	IF next IS NULL THEN
+		RAISE EXCEPTION 'no next master key is configured'
+			USING ERRCODE = 'config_file_error',
+				  HINT = 'Set caredata.master_key_file_next to a file made with: openssl rand -hex 32';
+	END IF;
+	IF next = present THEN
+		RAISE EXCEPTION 'the next master key is the one in use'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'If the change is done already, set caredata.master_key_file to the new key and empty caredata.master_key_file_next.';
+	END IF;
+
+	UPDATE caredata.domain_key k
+	SET wrapped_key = caredata.rewrap_domain_key(k.domain_id, k.generation, k.wrapped_key, k.fingerprint);
+	UPDATE caredata.master_key_check m SET fingerprint = next, created_at = now();
+
+	-- Nothing is committed that does not open under the new key.
+	FOR one IN SELECT k.domain_id, k.generation FROM caredata.domain_key k LOOP
+		PERFORM caredata.check_domain_key(one.domain_id, one.generation);
+		keys := keys + 1;
+	END LOOP;
+
+	INSERT INTO caredata.key_event (event, requester, reason)
+	VALUES ('master key changed', caredata.requester(),
+			concat_ws('; ', format('from %s to %s', encode(present, 'hex'), encode(next, 'hex')),
+					  rotate_master_key.reason));
+	RETURN keys;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.rotate_master_key(text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.rotate_master_key(text) IS
+	'Encrypts every domain key under the master key in caredata.master_key_file_next instead of the present one, all or none; pseudonyms stay the same. Returns the number of keys';
+
+-- ------------------------------------------------------------- destruction
+
+CREATE FUNCTION caredata.request_key_destruction(domain integer, reason text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+BEGIN
+	PERFORM caredata.lock_domain(request_key_destruction.domain);
+	IF coalesce(btrim(request_key_destruction.reason), '') = '' THEN
+		RAISE EXCEPTION 'a reason is missing'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Say why the key is to be destroyed; who carries it out reads it.';
+	END IF;
+	IF EXISTS (SELECT FROM caredata.release r
+			   WHERE r.release_id = request_key_destruction.domain AND r.state = 'draft') THEN
+		RAISE EXCEPTION 'the release is a draft'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Throw it away with discard_release().';
+	END IF;
+	IF EXISTS (SELECT FROM caredata.key_destruction r WHERE r.domain_id = request_key_destruction.domain) THEN
+		RAISE EXCEPTION 'destruction of the key of pseudonym domain % has been requested already', request_key_destruction.domain
+			USING ERRCODE = 'duplicate_object',
+				  HINT = 'Another person has to carry it out, or the request is withdrawn.';
+	END IF;
+	INSERT INTO caredata.key_destruction (domain_id, requested_by, reason)
+	VALUES (request_key_destruction.domain, caredata.requester(), btrim(request_key_destruction.reason));
+	INSERT INTO caredata.key_event (event, domain_id, requester, reason)
+	VALUES ('destruction requested', request_key_destruction.domain, caredata.requester(),
+			btrim(request_key_destruction.reason));
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.request_key_destruction(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.request_key_destruction(integer, text) IS
+	'Asks for the destruction of a release''s key; another person carries it out with destroy_domain_key()';
+
+CREATE FUNCTION caredata.withdraw_key_destruction(domain integer, reason text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+BEGIN
+	DELETE FROM caredata.key_destruction r WHERE r.domain_id = withdraw_key_destruction.domain;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'destruction of the key of pseudonym domain % has not been requested',
+			coalesce(withdraw_key_destruction.domain::text, 'NULL')
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'key_history() lists the requests.';
+	END IF;
+	INSERT INTO caredata.key_event (event, domain_id, requester, reason)
+	VALUES ('destruction withdrawn', withdraw_key_destruction.domain, caredata.requester(),
+			withdraw_key_destruction.reason);
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.withdraw_key_destruction(integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.withdraw_key_destruction(integer, text) IS
+	'Takes back a request to destroy a release''s key';
+
+CREATE FUNCTION caredata.destroy_domain_key(domain integer, domain_name name) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+DECLARE
+	request caredata.key_destruction;
+BEGIN
+	PERFORM caredata.lock_domain(destroy_domain_key.domain);
+	IF NOT EXISTS (SELECT FROM caredata.domain d
+				   WHERE d.domain_id = destroy_domain_key.domain AND d.name = destroy_domain_key.domain_name) THEN
+		RAISE EXCEPTION 'pseudonym domain % has another name', destroy_domain_key.domain
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the number and the name of the release, so that no other one is destroyed.';
+	END IF;
+	SELECT r.* INTO request FROM caredata.key_destruction r
+	WHERE r.domain_id = destroy_domain_key.domain FOR UPDATE;
+	IF NOT FOUND OR request.requested_at < now() - interval '30 days' THEN
+		RAISE EXCEPTION 'destruction of the key of pseudonym domain % has not been requested', destroy_domain_key.domain
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'A request holds for 30 days.',
+				  HINT = 'One person requests it with request_key_destruction(), another carries it out.';
+	END IF;
+	IF request.requested_by && caredata.requester() THEN
+		RAISE EXCEPTION 'a key cannot be destroyed by who asked for it'
+			USING ERRCODE = 'insufficient_privilege',
+				  DETAIL = 'Neither the login nor the role it acts as may have made the request.',
+				  HINT = 'Another person has to carry it out, with a login of their own.';
+	END IF;
+
+	PERFORM caredata.set_release_state(r.release_id, 'ended', 'its key is destroyed: ' || request.reason)
+	FROM caredata.release r
+	WHERE r.release_id = destroy_domain_key.domain AND r.state <> 'ended';
+	UPDATE caredata.domain d SET destroyed_at = now() WHERE d.domain_id = destroy_domain_key.domain;
+	INSERT INTO caredata.key_event (event, domain_id, generation, requester, reason)
+	SELECT 'key destroyed', k.domain_id, k.generation, caredata.requester(),
+		   format('%s; fingerprint %s', request.reason, encode(k.fingerprint, 'hex'))
+	FROM caredata.domain_key k WHERE k.domain_id = destroy_domain_key.domain ORDER BY k.generation;
+	DELETE FROM caredata.domain_key k WHERE k.domain_id = destroy_domain_key.domain;
+	DELETE FROM caredata.key_destruction r WHERE r.domain_id = destroy_domain_key.domain;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.destroy_domain_key(integer, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.destroy_domain_key(integer, name) IS
+	'Destroys every generation of a release''s key for good and ends the release, if another person has requested it in the last 30 days';
+
 CREATE FUNCTION caredata.key_history()
 	RETURNS TABLE (happened_at timestamptz, event text, domain_id integer, name name,
 				   generation integer, requester name[], reason text)
@@ -259,43 +464,71 @@ COMMENT ON FUNCTION caredata.key_history() IS
 CREATE FUNCTION caredata.key_status()
 	RETURNS TABLE (kind text, domain_id integer, name name, generation integer,
 				   state text, fingerprint text, created_at timestamptz,
-				   closed_at timestamptz, usable boolean, problem text)
+				   closed_at timestamptz, source text, loaded_at timestamptz,
+				   usable boolean, problem text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 AS $body$
+DECLARE
+	detail text;
 BEGIN
 	kind := 'master';
 	SELECT encode(m.fingerprint, 'hex'), m.created_at
 	INTO key_status.fingerprint, key_status.created_at
 	FROM caredata.master_key_check m;
 	BEGIN
-		fingerprint := coalesce(fingerprint,
-			encode(caredata.master_key_fingerprint(), 'hex'));
-		usable := fingerprint = encode(caredata.master_key_fingerprint(), 'hex');
-		problem := CASE WHEN NOT usable THEN
-			'the file holds another master key, with fingerprint '
-			|| encode(caredata.master_key_fingerprint(), 'hex') END;
+		IF fingerprint IS NULL THEN
+			fingerprint := encode(caredata.master_key_fingerprint(), 'hex');
+			state := 'not in use';
+		ELSE
+			state := 'current';
+			SELECT m.source, m.loaded_at INTO key_status.source, key_status.loaded_at
+			FROM caredata.master_key_in_use() m;
+		END IF;
+		usable := true;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+		usable := false;
+		problem := concat_ws(': ', SQLERRM, nullif(detail, ''));
+	END;
+	RETURN NEXT;
+
+	-- only while one is configured
+	state := 'next';
+	fingerprint := NULL;
+	created_at := NULL;
+	source := NULL;
+	loaded_at := NULL;
+	problem := NULL;
+	BEGIN
+		fingerprint := encode(caredata.next_master_key_fingerprint(), 'hex');
+		usable := fingerprint IS NOT NULL;
 	EXCEPTION WHEN OTHERS THEN
 		usable := false;
 		problem := SQLERRM;
 	END;
-	RETURN NEXT;
+	IF usable OR problem IS NOT NULL THEN
+		RETURN NEXT;
+	END IF;
 
 	kind := 'domain';
 	FOR domain_id, name, generation, state, fingerprint, created_at, closed_at IN
 		SELECT d.domain_id, d.name, k.generation,
-			   CASE WHEN k.generation IS NULL THEN 'missing'
+			   CASE WHEN d.destroyed_at IS NOT NULL THEN 'destroyed'
+					WHEN k.generation IS NULL THEN 'missing'
 					WHEN k.closed_at IS NOT NULL THEN 'closed'
 					WHEN k.generation = max(k.generation) OVER (PARTITION BY d.domain_id) THEN 'current'
 					ELSE 'readable' END,
-			   encode(k.fingerprint, 'hex'), k.created_at, k.closed_at
+			   encode(k.fingerprint, 'hex'), k.created_at, coalesce(d.destroyed_at, k.closed_at)
 		FROM caredata.domain d
 		LEFT JOIN caredata.domain_key k ON k.domain_id = d.domain_id
 		ORDER BY d.domain_id, k.generation
 	LOOP
 		BEGIN
 			IF key_status.generation IS NULL THEN
-				RAISE EXCEPTION 'pseudonym domain % has no key', key_status.domain_id;
+				RAISE EXCEPTION '%', CASE state
+					WHEN 'destroyed' THEN format('the key of pseudonym domain %s has been destroyed', key_status.domain_id)
+					ELSE format('pseudonym domain %s has no key', key_status.domain_id) END;
 			END IF;
 			PERFORM caredata.check_domain_key(key_status.domain_id, key_status.generation);
 			usable := true;
@@ -318,4 +551,11 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.key_history()'),
 	('caredata_auditor', 'caredata.key_history()'),
 	('caredata_admin', 'caredata.rotate_domain_key(integer,text)'),
+	('caredata_admin', 'caredata.rotate_master_key(text)'),
+	('caredata_admin', 'caredata.request_key_destruction(integer,text)'),
+	('caredata_admin', 'caredata.withdraw_key_destruction(integer,text)'),
+	('caredata_guardian', 'caredata.request_key_destruction(integer,text)'),
+	('caredata_guardian', 'caredata.withdraw_key_destruction(integer,text)'),
+	('caredata_guardian', 'caredata.destroy_domain_key(integer,name)'),
+	('caredata_guardian', 'caredata.key_history()'),
 	('caredata_admin', 'caredata.close_domain_generation(integer,integer,text)');

@@ -26,7 +26,7 @@ void
 _PG_init(void)
 {
 	caredata_catalog_init(process_shared_preload_libraries_in_progress);
-	caredata_keyring_init();
+	caredata_keyring_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
 
 	MarkGUCPrefixReserved("caredata");

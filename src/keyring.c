@@ -7,7 +7,7 @@
  * a context and a number of its own; they are fixed for ever, a change would
  * change every pseudonym.
  *
- *	master key (32 bytes, in caredata.master_key_file)
+ *	master key (32 bytes, from caredata.master_key_file or _command)
  *		"cd_wrap_" 1	wrapping key: encrypts the domain keys
  *		"cd_check" 1	fingerprint of the master key (8 bytes)
  *	domain key (32 random bytes, one per domain and generation)
@@ -25,7 +25,8 @@
  * libsodium's guarded memory, the wrapping key out of reach (PROT_NONE) while
  * it is not in use.  OpenSSL keeps the AES key schedules in ordinary memory,
  * so a process that has opened a key makes itself undumpable: no core file of
- * it is written.  No ereport() happens while key bytes are on the way: the
+ * it is written.  The postmaster holds the wrapping key and no other.  No
+ * ereport() happens while key bytes are on the way: the
  * functions that handle them return a status, and raise after wiping.
  *
  * Generations.  A domain has a key per generation.  The newest makes every new
@@ -43,8 +44,10 @@
  * so that a destroyed key does not stay in memory.  The next use opens again
  * what it still sees.
  *
- * Nothing here is done in the postmaster; each process, parallel workers and
- * those of a standby too, reads the file at its first use of a key.
+ * The master key is loaded when the server starts, if it is there then, and
+ * every process inherits what is kept of it.  A database says by a fingerprint
+ * which master key it asks for; a process that does not have that one reads
+ * the files, at the time of use, and raises if it is in none of them.
  */
 #include "postgres.h"
 
@@ -59,21 +62,30 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "port.h"
 #include "port/pg_bswap.h"
+#include "storage/ipc.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "compat.h"
 #include "keyring.h"
+#include "master_command.h"
 
 #define KEY_BYTES			32
 #define FINGERPRINT_BYTES	8
@@ -131,7 +143,8 @@ typedef enum KeyFileStatus
 	KEY_FILE_DATA_DIRECTORY,
 	KEY_FILE_LENGTH,
 	KEY_FILE_NOT_HEX,
-	KEY_FILE_WEAK
+	KEY_FILE_WEAK,
+	KEY_FILE_NO_MEMORY
 } KeyFileStatus;
 
 typedef enum KeyStatus
@@ -142,10 +155,51 @@ typedef enum KeyStatus
 	KEY_LIBRARY_FAILED
 } KeyStatus;
 
+typedef enum MasterKeySource
+{
+	MASTER_KEY_CURRENT,			/* master_key_file, or master_key_command */
+	MASTER_KEY_NEXT				/* master_key_file_next */
+} MasterKeySource;
+#define MASTER_KEYS		(MASTER_KEY_NEXT + 1)
+
+/* What is kept of a master key. */
+typedef struct MasterKey
+{
+	bool		loaded;
+	bool		by_command;
+	bool		at_start;		/* by the postmaster */
+	char		path[MAXPGPATH];	/* file that it was read from */
+	uint8	   *wrapping_key;	/* guarded, PROT_NONE while not in use */
+	uint8		fingerprint[FINGERPRINT_BYTES];
+	TimestampTz loaded_at;
+	int			locked_by;		/* process whose lock on the memory holds */
+} MasterKey;
+
+/*
+ * A file that holds the master key.  It may be replaced and put back while the
+ * server runs.
+ */
 static char *master_key_file = NULL;
 
-static uint8 *wrapping_key = NULL;	/* guarded, PROT_NONE while not in use */
-static bool wrapping_key_loaded = false;
+/*
+ * The same for the key that rotate_master_key() goes over to.  While it is set
+ * both keys are at hand, and each database uses the one that its fingerprint
+ * asks for, so that no moment of a rotation leaves anybody without a key.
+ */
+static char *master_key_file_next = NULL;
+
+/*
+ * A program that prints the master key, and how long it may take, in
+ * milliseconds.  It is run once, by the postmaster, which needs the library to
+ * be preloaded; and takes the place of the file.
+ */
+static char *master_key_command = NULL;
+static int	master_key_command_limit = 30000;
+
+static MasterKey master_keys[MASTER_KEYS];
+
+/* that of the master key that was asked for last */
+static uint8 *wrapping_key = NULL;
 static uint8 master_fingerprint[FINGERPRINT_BYTES];
 
 static CaredataKey *opened_keys = NULL;
@@ -154,7 +208,13 @@ static CaredataKey *opened_keys = NULL;
 static Oid	domain_key_relid = InvalidOid;
 static bool keyring_callback_registered = false;
 
+static void forget_opened_keys(void);
+static void load_master_key_at_start(void);
+
 PG_FUNCTION_INFO_V1(caredata_master_key_fingerprint);
+PG_FUNCTION_INFO_V1(caredata_next_master_key_fingerprint);
+PG_FUNCTION_INFO_V1(caredata_master_key_in_use);
+PG_FUNCTION_INFO_V1(caredata_rewrap_domain_key);
 PG_FUNCTION_INFO_V1(caredata_new_domain_key);
 PG_FUNCTION_INFO_V1(caredata_check_domain_key);
 
@@ -174,15 +234,25 @@ check_master_key_file(char **newval, void **extra, GucSource source)
 	return true;
 }
 
-/* Another file may hold another key: read it at the next use. */
-static void
-assign_master_key_file(const char *newval, void *extra)
+static bool
+check_master_key_command(char **newval, void **extra, GucSource source)
 {
-	wrapping_key_loaded = false;
+	char	   *argv[MASTER_COMMAND_ARGUMENTS + 1];
+	char	   *buffer;
+	const char *wrong;
+
+	if (*newval == NULL || **newval == '\0')
+		return true;
+	buffer = palloc(strlen(*newval) + 1);
+	wrong = master_command_parse(*newval, buffer, argv);
+	pfree(buffer);
+	if (wrong != NULL)
+		GUC_check_errdetail("%s", wrong);
+	return wrong == NULL;
 }
 
 void
-caredata_keyring_init(void)
+caredata_keyring_init(bool preloading)
 {
 	DefineCustomStringVariable("caredata.master_key_file",
 							   "File that holds the master key.",
@@ -194,8 +264,48 @@ caredata_keyring_init(void)
 							   PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY,
 							   check_master_key_file,
-							   assign_master_key_file,
+							   NULL,
 							   NULL);
+	DefineCustomStringVariable("caredata.master_key_file_next",
+							   "File that holds the next master key, while it is being changed.",
+							   NULL,
+							   &master_key_file_next,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_master_key_file,
+							   NULL,
+							   NULL);
+
+	/* what only the postmaster acts on cannot be set in a later process */
+	if (!preloading)
+		return;
+	DefineCustomStringVariable("caredata.master_key_command",
+							   "Program that prints the master key, as an array: [\"/path/to/program\", \"argument\"].",
+							   "It is run once, when the server starts, without a shell; "
+							   "it prints what a key file would hold.",
+							   &master_key_command,
+							   "",
+							   PGC_POSTMASTER,
+							   GUC_SUPERUSER_ONLY,
+							   check_master_key_command,
+							   NULL,
+							   NULL);
+	DefineCustomIntVariable("caredata.master_key_command_timeout",
+							"How long the program that prints the master key may take.",
+							NULL,
+							&master_key_command_limit,
+							30000,
+							100,
+							600000,
+							PGC_POSTMASTER,
+							GUC_SUPERUSER_ONLY | GUC_UNIT_MS,
+							NULL,
+							NULL,
+							NULL);
+
+	if (!IsUnderPostmaster && !IsBinaryUpgrade)
+		load_master_key_at_start();
 }
 
 /* ------------------------------------------------------------------------
@@ -323,12 +433,22 @@ read_key_file(const char *path, uint8 *contents, uint8 *key, int *error)
 	return status;
 }
 
+static void
+report_no_guarded_memory(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("could not allocate guarded memory for a key"),
+			 errhint("Raise the limit of locked memory (RLIMIT_MEMLOCK) of the server.")));
+}
+
 /*
- * Raise for a key file that cannot be used.  Who reads a release may see the
- * message, so the path goes to the server log only.
+ * Raise for a key file that cannot be used; what says which file it is.  Who
+ * reads a release may see the message, so the path goes to the server log only.
  */
 static void
-report_key_file(KeyFileStatus status, const char *path, int error)
+report_key_file(KeyFileStatus status, const char *what, const char *path,
+				int error)
 {
 	const char *message = NULL;
 	const char *hint = NULL;
@@ -343,55 +463,49 @@ report_key_file(KeyFileStatus status, const char *path, int error)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIG_FILE_ERROR),
 					 status == KEY_FILE_CANNOT_OPEN ?
-					 errmsg("could not open the master key file: %m") :
-					 errmsg("could not read the master key file: %m"),
+					 errmsg("could not open the %s file: %m", what) :
+					 errmsg("could not read the %s file: %m", what),
 					 errdetail_log("The file is \"%s\".", path),
-					 errhint("Put the master key back where caredata.master_key_file points, or correct the setting and reload.")));
+					 errhint("Put the %s back where the setting points, or correct the setting and reload.", what)));
+			break;
+		case KEY_FILE_NO_MEMORY:
+			report_no_guarded_memory();
 			break;
 		case KEY_FILE_NOT_REGULAR:
-			message = "the master key file is not a regular file";
+			message = "the %s file is not a regular file";
 			hint = "Keep the master key in a regular file.";
 			break;
 		case KEY_FILE_OWNER:
-			message = "the master key file belongs to another user";
+			message = "the %s file belongs to another user";
 			hint = "Make the operating-system user that runs the server its owner.";
 			break;
 		case KEY_FILE_MODE:
-			message = "the master key file can be read or written by others than its owner";
+			message = "the %s file can be read or written by others than its owner";
 			hint = "Set its permissions to u=r (0400) or u=rw (0600), and consider whether the key must be replaced.";
 			break;
 		case KEY_FILE_DATA_DIRECTORY:
-			message = "the master key file is inside the data directory";
+			message = "the %s file is inside the data directory";
 			hint = "Move it outside, so that back-ups of the data directory do not hold it.";
 			break;
 		case KEY_FILE_LENGTH:
-			message = "the master key file has the wrong length";
+			message = "the %s file has the wrong length";
 			hint = "It must hold 32 bytes, or 64 hexadecimal digits and at most one line end.";
 			break;
 		case KEY_FILE_NOT_HEX:
-			message = "the master key file does not hold 64 hexadecimal digits";
+			message = "the %s file does not hold 64 hexadecimal digits";
 			hint = "Make a key with: openssl rand -hex 32";
 			break;
 		case KEY_FILE_WEAK:
-			message = "the master key is not random";
+			message = "the %s is not random";
 			hint = "Make a key with: openssl rand -hex 32";
 			break;
 	}
 
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIG_FILE_ERROR),
-			 errmsg_internal("%s", message),
+			 errmsg_internal(message, what),
 			 errdetail_log("The file is \"%s\".", path),
 			 errhint("%s", hint)));
-}
-
-static void
-report_no_guarded_memory(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OUT_OF_MEMORY),
-			 errmsg("could not allocate guarded memory for a key"),
-			 errhint("Raise the limit of locked memory (RLIMIT_MEMLOCK) of the server.")));
 }
 
 /*
@@ -414,68 +528,6 @@ forbid_core_dumps(void)
 #endif
 }
 
-/* Read the master key, if this process has not, and keep the wrapping key. */
-static void
-load_master_key(void)
-{
-	uint8	   *contents;
-	uint8	   *key;
-	KeyFileStatus status = KEY_FILE_OK;
-	bool		derived = false;
-	int			error = 0;
-
-	if (wrapping_key_loaded)
-		return;
-
-	if (master_key_file == NULL || master_key_file[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("no master key is configured"),
-				 errhint("Set caredata.master_key_file to a file made with: openssl rand -hex 32")));
-
-	if (sodium_init() < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg("could not initialise libsodium")));
-	forbid_core_dumps();
-
-	if (wrapping_key == NULL)
-	{
-		wrapping_key = sodium_malloc(KEY_BYTES);
-		if (wrapping_key == NULL)
-			report_no_guarded_memory();
-	}
-	contents = sodium_malloc(KEY_FILE_MAX + 1);
-	key = sodium_malloc(KEY_BYTES);
-
-	if (contents != NULL && key != NULL &&
-		sodium_mprotect_readwrite(wrapping_key) == 0)
-	{
-		status = read_key_file(master_key_file, contents, key, &error);
-		derived = (status == KEY_FILE_OK &&
-				   crypto_kdf_derive_from_key(wrapping_key, KEY_BYTES,
-											  1, "cd_wrap_", key) == 0);
-		if (derived)
-		{
-			uint8		check[crypto_kdf_BYTES_MIN];
-
-			derived = (crypto_kdf_derive_from_key(check, sizeof(check),
-												  1, "cd_check", key) == 0);
-			memcpy(master_fingerprint, check, FINGERPRINT_BYTES);
-		}
-		if (sodium_mprotect_noaccess(wrapping_key) != 0)
-			derived = false;
-	}
-	/* wipes; accepts NULL */
-	sodium_free(contents);
-	sodium_free(key);
-
-	report_key_file(status, master_key_file, error);
-	if (!derived)
-		report_no_guarded_memory();
-	wrapping_key_loaded = true;
-}
-
 static char *
 fingerprint_text(const uint8 *fingerprint)
 {
@@ -483,6 +535,342 @@ fingerprint_text(const uint8 *fingerprint)
 
 	return sodium_bin2hex(text, 2 * FINGERPRINT_BYTES + 1,
 						  fingerprint, FINGERPRINT_BYTES);
+}
+
+/*
+ * Wipe what this process has of keys when it ends.  Nothing is held then any
+ * more: transactions have been ended before.
+ */
+static void
+wipe_keys(int code, Datum arg)
+{
+	int			i;
+
+	forget_opened_keys();
+	wrapping_key = NULL;
+	for (i = 0; i < MASTER_KEYS; i++)
+	{
+		master_keys[i].loaded = false;
+		sodium_free(master_keys[i].wrapping_key);
+		master_keys[i].wrapping_key = NULL;
+	}
+}
+
+/*
+ * Before the first key of a process.  The postmaster stays dumpable: it holds
+ * nothing but guarded memory, which the kernel leaves out of core files, and a
+ * process that is not dumpable cannot adjust its own oom_score_adj, as the
+ * processes that it starts must.
+ */
+static void
+prepare_for_keys(bool starting)
+{
+	static int	prepared_pid = 0;
+
+	if (prepared_pid == MyProcPid)
+		return;
+	if (sodium_init() < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("could not initialise libsodium")));
+	if (!starting)
+		forbid_core_dumps();
+	on_proc_exit(wipe_keys, (Datum) 0);
+	prepared_pid = MyProcPid;
+}
+
+/* Derive what is kept of a master key; does not raise. */
+static bool
+keep_master_key(MasterKey *master, const uint8 *key)
+{
+	uint8		check[crypto_kdf_BYTES_MIN];
+	bool		derived;
+
+	master->loaded = false;
+	if (master->wrapping_key == NULL)
+	{
+		master->wrapping_key = sodium_malloc(KEY_BYTES);
+		master->locked_by = MyProcPid;
+	}
+	if (master->wrapping_key == NULL ||
+		sodium_mprotect_readwrite(master->wrapping_key) != 0)
+		return false;
+	derived = crypto_kdf_derive_from_key(master->wrapping_key, KEY_BYTES,
+										 1, "cd_wrap_", key) == 0 &&
+		crypto_kdf_derive_from_key(check, sizeof(check),
+								   1, "cd_check", key) == 0;
+	if (sodium_mprotect_noaccess(master->wrapping_key) != 0)
+		derived = false;
+	if (!derived)
+		return false;
+	memcpy(master->fingerprint, check, FINGERPRINT_BYTES);
+	master->loaded = true;
+	master->at_start = !IsUnderPostmaster;
+	master->loaded_at = GetCurrentTimestamp();
+	return true;
+}
+
+/* Read a master key from its file; does not raise. */
+static KeyFileStatus
+read_master_key(MasterKey *master, const char *path, int *error)
+{
+	uint8	   *contents = sodium_malloc(KEY_FILE_MAX + 1);
+	uint8	   *key = sodium_malloc(KEY_BYTES);
+	KeyFileStatus status = KEY_FILE_NO_MEMORY;
+
+	*error = 0;
+	if (contents != NULL && key != NULL)
+	{
+		status = read_key_file(path, contents, key, error);
+		if (status == KEY_FILE_OK && !keep_master_key(master, key))
+			status = KEY_FILE_NO_MEMORY;
+		if (status == KEY_FILE_OK)
+			strlcpy(master->path, path, sizeof(master->path));
+	}
+	/* wipes; accepts NULL */
+	sodium_free(contents);
+	sodium_free(key);
+	return status;
+}
+
+/* Run the program that prints the master key; only the postmaster does. */
+static void
+run_master_key_command(void)
+{
+	MasterKey  *master = &master_keys[MASTER_KEY_CURRENT];
+	char	   *argv[MASTER_COMMAND_ARGUMENTS + 1];
+	char	   *buffer = palloc(strlen(master_key_command) + 1);
+	uint8	   *contents = sodium_malloc(KEY_FILE_MAX + 1);
+	uint8	   *key = sodium_malloc(KEY_BYTES);
+	MasterCommandStatus status = MASTER_COMMAND_CANNOT_READ;
+	KeyFileStatus decoded = KEY_FILE_NO_MEMORY;
+	size_t		length = 0;
+	int			detail = 0;
+
+	master->by_command = true;
+	if (contents != NULL && key != NULL &&
+		master_command_parse(master_key_command, buffer, argv) == NULL)
+	{
+		status = master_command_run(argv, master_key_command_limit, contents,
+									KEY_FILE_MAX + 1, &length, &detail);
+		if (status == MASTER_COMMAND_OK)
+			decoded = decode_key_file(contents, length, key);
+		if (decoded == KEY_FILE_OK && !keep_master_key(master, key))
+			decoded = KEY_FILE_NO_MEMORY;
+	}
+	sodium_free(contents);
+	sodium_free(key);
+	pfree(buffer);
+
+	switch (status)
+	{
+		case MASTER_COMMAND_OK:
+			break;
+		case MASTER_COMMAND_CANNOT_START:
+		case MASTER_COMMAND_CANNOT_READ:
+			errno = detail;
+			ereport(LOG,
+					(errcode(ERRCODE_CONFIG_FILE_ERROR),
+					 errmsg("could not run the master key command: %m")));
+			return;
+		case MASTER_COMMAND_EXIT:
+			ereport(LOG,
+					(errcode(ERRCODE_CONFIG_FILE_ERROR),
+					 errmsg("the master key command ended with exit status %d",
+							detail),
+					 detail == 127 ?
+					 errhint("The program may be missing or may not be executed by the server's user.") : 0));
+			return;
+		case MASTER_COMMAND_SIGNAL:
+			ereport(LOG,
+					(errcode(ERRCODE_CONFIG_FILE_ERROR),
+					 errmsg("the master key command was ended by signal %d",
+							detail)));
+			return;
+		case MASTER_COMMAND_TIMEOUT:
+			ereport(LOG,
+					(errcode(ERRCODE_CONFIG_FILE_ERROR),
+					 errmsg("the master key command was stopped after %d ms",
+							master_key_command_limit),
+					 errhint("Raise caredata.master_key_command_timeout, or find out what it waits for.")));
+			return;
+	}
+	if (decoded != KEY_FILE_OK)
+		ereport(LOG,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("the master key command did not print a master key"),
+				 errhint("It must print 32 random bytes, or 64 hexadecimal digits and at most one line end, and nothing else.")));
+}
+
+/*
+ * In the postmaster, before it starts any other process: all of them inherit
+ * what is loaded here, so that the key need not be at hand later.  A key that
+ * cannot be had does not keep the server from starting; what needs it says so.
+ */
+static void
+load_master_key_at_start(void)
+{
+	bool		command = master_key_command && master_key_command[0] != '\0';
+	bool		file = master_key_file && master_key_file[0] != '\0';
+	int			error;
+
+	if (command && file)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("caredata.master_key_file and caredata.master_key_command are both set"),
+				 errhint("Set the one that holds the master key.")));
+	if (!command && !file)
+		return;
+
+	prepare_for_keys(true);
+	if (command)
+		run_master_key_command();
+	else if (read_master_key(&master_keys[MASTER_KEY_CURRENT],
+							 master_key_file, &error) != KEY_FILE_OK)
+		ereport(LOG,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("the master key file could not be used when the server started"),
+				 errhint("It is read again at the next use of a key, which says what is wrong.")));
+}
+
+/*
+ * A key that came over a fork is no longer locked in memory: the lock is the
+ * process's, not the memory's.  Like libsodium when it allocates, go on where
+ * the limit of locked memory is reached.
+ */
+static void
+use_master_key(MasterKey *master)
+{
+	if (master->locked_by != MyProcPid)
+	{
+		if (sodium_mprotect_readonly(master->wrapping_key) == 0)
+			(void) sodium_mlock(master->wrapping_key, KEY_BYTES);
+		if (sodium_mprotect_noaccess(master->wrapping_key) != 0)
+			report_no_guarded_memory();
+		master->locked_by = MyProcPid;
+	}
+	wrapping_key = master->wrapping_key;
+	memcpy(master_fingerprint, master->fingerprint, FINGERPRINT_BYTES);
+}
+
+/*
+ * Is there a key from what is configured now?  Told by the path, not by an
+ * assign hook: a parallel worker assigns every setting anew.
+ */
+static bool
+is_loaded(const MasterKey *master)
+{
+	const char *path = (master == &master_keys[MASTER_KEY_CURRENT]) ?
+		master_key_file : master_key_file_next;
+
+	return master->loaded &&
+		(master->by_command ||
+		 (path != NULL && strcmp(master->path, path) == 0));
+}
+
+static bool
+is_master_key(const MasterKey *master, const uint8 *fingerprint)
+{
+	return is_loaded(master) &&
+		sodium_memcmp(master->fingerprint, fingerprint, FINGERPRINT_BYTES) == 0;
+}
+
+/* Load the key that is configured, or raise. */
+static MasterKey *
+load_current_master_key(void)
+{
+	MasterKey  *master = &master_keys[MASTER_KEY_CURRENT];
+	KeyFileStatus status;
+	int			error;
+
+	prepare_for_keys(false);
+	if (master->by_command)
+	{
+		if (!master->loaded)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIG_FILE_ERROR),
+					 errmsg("the master key command gave no key when the server started"),
+					 errhint("The server log says why. It is run again when the server is restarted.")));
+		return master;
+	}
+	if (master_key_file == NULL || master_key_file[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("no master key is configured"),
+				 errhint("Set caredata.master_key_file to a file made with: openssl rand -hex 32")));
+
+	/* a file that is away does not take the key that was loaded from it */
+	status = read_master_key(master, master_key_file, &error);
+	if (!(status == KEY_FILE_CANNOT_OPEN && error == ENOENT && is_loaded(master)))
+		report_key_file(status, "master key", master_key_file, error);
+	return master;
+}
+
+static bool
+next_master_key_is_set(void)
+{
+	return master_key_file_next != NULL && master_key_file_next[0] != '\0';
+}
+
+/* Load the key to go over to, or raise. */
+static MasterKey *
+load_next_master_key(void)
+{
+	MasterKey  *master = &master_keys[MASTER_KEY_NEXT];
+	int			error;
+	KeyFileStatus status;
+
+	prepare_for_keys(false);
+	if (!next_master_key_is_set())
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("no next master key is configured"),
+				 errhint("Set caredata.master_key_file_next to a file made with: openssl rand -hex 32")));
+	status = read_master_key(master, master_key_file_next, &error);
+	report_key_file(status, "next master key", master_key_file_next, error);
+	return master;
+}
+
+/*
+ * Find the master key with the fingerprint that the database asks for, or
+ * raise.  What is loaded is looked at first; then the files are read again,
+ * which may have been put right since.
+ */
+static MasterKey *
+find_master_key(const uint8 *fingerprint)
+{
+	MasterKey  *current;
+	int			error;
+	int			i;
+
+	for (i = 0; i < MASTER_KEYS; i++)
+	{
+		if (is_master_key(&master_keys[i], fingerprint))
+		{
+			prepare_for_keys(false);
+			return &master_keys[i];
+		}
+	}
+	if (next_master_key_is_set())
+	{
+		prepare_for_keys(false);
+		(void) read_master_key(&master_keys[MASTER_KEY_NEXT],
+							   master_key_file_next, &error);
+		if (is_master_key(&master_keys[MASTER_KEY_NEXT], fingerprint))
+			return &master_keys[MASTER_KEY_NEXT];
+	}
+
+	current = load_current_master_key();
+	if (!is_master_key(current, fingerprint))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("the master key is not the one that this database's keys are encrypted under"),
+				 errdetail("The database asks for the key with fingerprint %s; the %s holds %s.",
+						   fingerprint_text(fingerprint),
+						   current->by_command ? "command's output" : "file",
+						   fingerprint_text(current->fingerprint)),
+				 errhint("Put the master key that belongs to this database where the settings of caredata say.")));
+	return current;
 }
 
 /* Fetch a bytea attribute that must have the given length. */
@@ -503,45 +891,45 @@ fetch_bytes(CaredataScan *scan, HeapTuple tuple, const char *column,
 	memcpy(out, VARDATA_ANY(bytes), length);
 }
 
-/*
- * Load the master key and check that it is the one that the keys of this
- * database were wrapped under.  Another one is forgotten at once, so that the
- * next attempt reads the corrected file.
- */
-static void
-require_master_key(void)
+/* The fingerprint of the master key that the running statement sees, if any. */
+static bool
+fetch_master_fingerprint(uint8 *fingerprint)
 {
 	CaredataScan scan;
 	HeapTuple	tuple;
-	uint8		expected[FINGERPRINT_BYTES];
 	bool		found;
-
-	load_master_key();
 
 	caredata_scan_begin(&scan, "master_key_check", "master_key_check_pkey",
 						0, NULL);
 	tuple = caredata_scan_next(&scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)
-		fetch_bytes(&scan, tuple, "fingerprint", expected, FINGERPRINT_BYTES);
+		fetch_bytes(&scan, tuple, "fingerprint", fingerprint, FINGERPRINT_BYTES);
 	caredata_scan_end(&scan);
+	return found;
+}
 
-	if (!found)
+/*
+ * Get the master key that the keys of this database are encrypted under, as the
+ * running statement sees them, into wrapping_key.
+ */
+static MasterKey *
+require_master_key(void)
+{
+	uint8		fingerprint[FINGERPRINT_BYTES];
+	MasterKey  *master;
+
+	if (!fetch_master_fingerprint(fingerprint))
+	{
+		(void) load_current_master_key();
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("the fingerprint of the master key is missing from this database"),
 				 errhint("Restore table caredata.master_key_check from a back-up.")));
-	if (sodium_memcmp(expected, master_fingerprint, FINGERPRINT_BYTES) != 0)
-	{
-		wrapping_key_loaded = false;
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("the master key is not the one that this database's keys are encrypted under"),
-				 errdetail("The database asks for the key with fingerprint %s; the file holds %s.",
-						   fingerprint_text(expected),
-						   fingerprint_text(master_fingerprint)),
-				 errhint("Put the master key that belongs to this database into the file that caredata.master_key_file names.")));
 	}
+	master = find_master_key(fingerprint);
+	use_master_key(master);
+	return master;
 }
 
 /* ------------------------------------------------------------------------
@@ -572,6 +960,30 @@ key_fingerprint(const uint8 *data_key, uint8 *fingerprint)
 		return false;
 	memcpy(fingerprint, check, FINGERPRINT_BYTES);
 	return true;
+}
+
+/* Encrypt a domain key under a wrapping key; does not raise. */
+static bool
+wrap_key(const uint8 *data_key, int32 domain_id, int32 generation,
+		 uint8 *under, uint8 *wrapped)
+{
+	uint8		ad[WRAP_AD_BYTES];
+	unsigned long long length = 0;
+	bool		ok;
+
+	wrap_associated_data(domain_id, generation, ad);
+	wrapped[0] = WRAPPED_VERSION;
+	randombytes_buf(wrapped + 1, NONCE_BYTES);
+
+	if (sodium_mprotect_readonly(under) != 0)
+		return false;
+	ok = crypto_aead_xchacha20poly1305_ietf_encrypt(wrapped + 1 + NONCE_BYTES,
+													&length,
+													data_key, KEY_BYTES,
+													ad, sizeof(ad), NULL,
+													wrapped + 1, under) == 0 &&
+		length == KEY_BYTES + TAG_BYTES;
+	return sodium_mprotect_noaccess(under) == 0 && ok;
 }
 
 /* Decrypt a wrapped key into a guarded buffer; does not raise. */
@@ -735,6 +1147,41 @@ release_hold(void *arg)
 		let_key_go(hold->keys[--hold->nkeys]);
 }
 
+/*
+ * A destroyed key is destroyed for everybody, also for a transaction whose
+ * snapshot still shows it: read as it is now.
+ */
+static void
+check_not_destroyed(int32 domain_id)
+{
+	Relation	rel = caredata_open_table("domain");
+	Oid			index = get_relname_relid("domain_pkey",
+										  RelationGetNamespace(rel));
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		destroyed = false;
+
+	ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "domain_id"),
+				BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(domain_id));
+	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		destroyed = !heap_attisnull(tuple,
+									get_attnum(RelationGetRelid(rel),
+											   "destroyed_at"),
+									RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	if (destroyed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the key of pseudonym domain %d has been destroyed",
+						domain_id),
+				 errhint("The release has ended for good; ask the data controller.")));
+}
+
 /* Keys of a domain as the running statement sees them, newest first. */
 static List *
 fetch_wrapped_keys(int32 domain_id, KeySelection selection)
@@ -763,6 +1210,7 @@ fetch_wrapped_keys(int32 domain_id, KeySelection selection)
 	}
 	caredata_scan_end(&scan);
 
+	check_not_destroyed(domain_id);
 	if (rows == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -948,12 +1396,96 @@ bytes_to_bytea(const uint8 *bytes, Size length)
 	return result;
 }
 
-/* caredata.master_key_fingerprint(): of the key in the file. */
+/* caredata.master_key_fingerprint(): of the key that is configured. */
 Datum
 caredata_master_key_fingerprint(PG_FUNCTION_ARGS)
 {
-	load_master_key();
-	PG_RETURN_BYTEA_P(bytes_to_bytea(master_fingerprint, FINGERPRINT_BYTES));
+	PG_RETURN_BYTEA_P(bytes_to_bytea(load_current_master_key()->fingerprint,
+									 FINGERPRINT_BYTES));
+}
+
+/*
+ * caredata.next_master_key_fingerprint(): of the key to go over to; NULL when
+ * none is configured.
+ */
+Datum
+caredata_next_master_key_fingerprint(PG_FUNCTION_ARGS)
+{
+	if (!next_master_key_is_set())
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(bytes_to_bytea(load_next_master_key()->fingerprint,
+									 FINGERPRINT_BYTES));
+}
+
+/*
+ * caredata.master_key_in_use(): where the master key of this database comes
+ * from, and since when it is loaded.
+ */
+Datum
+caredata_master_key_in_use(PG_FUNCTION_ARGS)
+{
+	TupleDesc	tupdesc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	MasterKey  *master;
+	const char *source;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	tupdesc = BlessTupleDesc(tupdesc);
+
+	master = require_master_key();
+	if (master == &master_keys[MASTER_KEY_NEXT])
+		source = "next file";
+	else
+		source = master->by_command ? "command" : "file";
+	values[0] = CStringGetTextDatum(master->at_start ?
+									psprintf("%s, when the server started", source) :
+									source);
+	values[1] = TimestampTzGetDatum(master->loaded_at);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+}
+
+/*
+ * caredata.rewrap_domain_key(): a wrapped key, encrypted under the next master
+ * key instead.
+ */
+Datum
+caredata_rewrap_domain_key(PG_FUNCTION_ARGS)
+{
+	WrappedKey	row;
+	bytea	   *wrapped = PG_GETARG_BYTEA_PP(2);
+	bytea	   *fingerprint = PG_GETARG_BYTEA_PP(3);
+	uint8	   *data_key;
+	MasterKey  *next;
+	KeyStatus	status = KEY_NO_MEMORY;
+	uint8		rewrapped[WRAPPED_BYTES];
+
+	if (VARSIZE_ANY_EXHDR(wrapped) != WRAPPED_BYTES ||
+		VARSIZE_ANY_EXHDR(fingerprint) != FINGERPRINT_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a wrapped key has the wrong length")));
+	row.domain_id = PG_GETARG_INT32(0);
+	row.generation = PG_GETARG_INT32(1);
+	memcpy(row.wrapped, VARDATA_ANY(wrapped), WRAPPED_BYTES);
+	memcpy(row.fingerprint, VARDATA_ANY(fingerprint), FINGERPRINT_BYTES);
+
+	next = &master_keys[MASTER_KEY_NEXT];
+	if (!is_loaded(next))
+		next = load_next_master_key();
+	(void) require_master_key();
+
+	data_key = sodium_malloc(KEY_BYTES);
+	if (data_key != NULL)
+		status = unwrap_key(&row, data_key);
+	if (status == KEY_OK &&
+		!wrap_key(data_key, row.domain_id, row.generation,
+				  next->wrapping_key, rewrapped))
+		status = KEY_NO_MEMORY;
+	sodium_free(data_key);
+	report_key(status, &row);
+	PG_RETURN_BYTEA_P(bytes_to_bytea(rewrapped, WRAPPED_BYTES));
 }
 
 /* caredata.new_domain_key(): make a random key and hand it out wrapped. */
@@ -961,9 +1493,7 @@ Datum
 caredata_new_domain_key(PG_FUNCTION_ARGS)
 {
 	WrappedKey	row;
-	uint8		ad[WRAP_AD_BYTES];
 	uint8	   *data_key;
-	unsigned long long length = 0;
 	bool		ok = false;
 	TupleDesc	tupdesc;
 	Datum		values[2];
@@ -977,24 +1507,13 @@ caredata_new_domain_key(PG_FUNCTION_ARGS)
 
 	row.domain_id = PG_GETARG_INT32(0);
 	row.generation = PG_GETARG_INT32(1);
-	wrap_associated_data(row.domain_id, row.generation, ad);
-	row.wrapped[0] = WRAPPED_VERSION;
-	randombytes_buf(row.wrapped + 1, NONCE_BYTES);
-
 	data_key = sodium_malloc(KEY_BYTES);
-	if (data_key != NULL && sodium_mprotect_readonly(wrapping_key) == 0)
+	if (data_key != NULL)
 	{
 		crypto_kdf_keygen(data_key);
-		ok = crypto_aead_xchacha20poly1305_ietf_encrypt(row.wrapped + 1 + NONCE_BYTES,
-														&length,
-														data_key, KEY_BYTES,
-														ad, sizeof(ad), NULL,
-														row.wrapped + 1,
-														wrapping_key) == 0 &&
-			length == KEY_BYTES + TAG_BYTES &&
+		ok = wrap_key(data_key, row.domain_id, row.generation, wrapping_key,
+					  row.wrapped) &&
 			key_fingerprint(data_key, row.fingerprint);
-		if (sodium_mprotect_noaccess(wrapping_key) != 0)
-			ok = false;
 	}
 	sodium_free(data_key);
 	if (!ok)

@@ -26,7 +26,7 @@ typedef struct CaredataKeyHold
 	MemoryContextCallback release;
 } CaredataKeyHold;
 
-extern void caredata_keyring_init(void);
+extern void caredata_keyring_init(bool preloading);
 
 /*
  * Hold the newest key of a domain, which makes pseudonyms; or that one and

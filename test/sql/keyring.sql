@@ -10,6 +10,8 @@ SET client_min_messages = warning;
 CREATE EXTENSION caredata;
 SET search_path = public, caredata;
 
+-- nothing to change yet
+SELECT caredata.rotate_master_key();
 -- before the first domain no key is there and none is asked for
 SELECT kind, domain_id, usable FROM caredata.key_status();
 SELECT count(*) FROM caredata.master_key_check;
@@ -90,7 +92,7 @@ SELECT caredata.create_domain('third');
 ROLLBACK;
 BEGIN;
 UPDATE caredata.master_key_check SET fingerprint = '\x0000000000000000';
-SELECT regexp_replace(problem, '[0-9a-f]{16}', 'FINGERPRINT') AS problem, usable
+SELECT regexp_replace(problem, '[0-9a-f]{16}', 'FINGERPRINT', 'g') AS problem, usable
 FROM caredata.key_status() WHERE kind = 'master';
 ROLLBACK;
 BEGIN;
@@ -114,6 +116,16 @@ ORDER BY relname COLLATE "C";
 -- a setting that an ordinary user neither sees nor sets
 SHOW caredata.master_key_file \g /dev/null
 ALTER SYSTEM SET caredata.master_key_file = 'relative/path';
+ALTER SYSTEM SET caredata.master_key_file_next = 'relative/path';
+ALTER SYSTEM SET caredata.master_key_command = 'relative/path';
+ALTER SYSTEM SET caredata.master_key_command = '["relative"]';
+ALTER SYSTEM SET caredata.master_key_command = '["/bin/cat" "x"]';
+ALTER SYSTEM SET caredata.master_key_command = '["/bin/cat';
+ALTER SYSTEM SET caredata.master_key_command = '[]';
+ALTER SYSTEM SET caredata.master_key_command = '["/bin/cat"] x';
+SET caredata.master_key_command = '["/bin/cat"]';
+SELECT caredata.rotate_master_key();
+SELECT source, loaded_at <= now() AS loaded FROM caredata.master_key_in_use();
 CREATE ROLE regress_keyring_user;
 SET ROLE regress_keyring_user;
 \set VERBOSITY sqlstate
@@ -134,6 +146,17 @@ SELECT caredata.rotate_domain_key(1);
 SELECT caredata.close_domain_generation(1, 1);
 SELECT caredata.lock_domain(1);
 SELECT caredata.lock_keyring();
+SELECT caredata.rotate_master_key();
+SELECT caredata.next_master_key_fingerprint();
+SELECT * FROM caredata.master_key_in_use();
+SELECT caredata.rewrap_domain_key(1, 1, '', '');
+SELECT caredata.request_key_destruction(1, 'mine');
+SELECT caredata.withdraw_key_destruction(1);
+SELECT caredata.destroy_domain_key(1, 'first');
+SELECT * FROM caredata.key_destruction;
+SHOW caredata.master_key_file_next;
+SHOW caredata.master_key_command;
+SET caredata.master_key_file_next = '/tmp/other';
 SELECT * FROM caredata.key_event;
 SELECT * FROM caredata.domain;
 SELECT * FROM caredata.domain_key;

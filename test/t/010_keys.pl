@@ -287,6 +287,8 @@ $standby->stop;
 # ---------------------------------------------------------------------------
 
 write_file($key_file, $other_hex);
+is(as_analyst($node, $digest), $before, 'a server that runs goes on with the key that it started with');
+$node->restart;
 my $wrong = 'F0000 the master key is not the one that this database\'s keys are encrypted under';
 is(failure($node, "SET ROLE analyst; $digest"), $wrong, 'wrong master key: the release');
 is(failure($node, q{SELECT caredata.pid(1, '1')}), $wrong, 'wrong master key: pid()');
