@@ -101,8 +101,9 @@ COMMENT ON TABLE caredata.communal_postcode IS
 	'Postcodes of hostels, halls, prisons and the like, where same sex, date of birth and postcode do not mean the same person';
 SELECT pg_catalog.pg_extension_config_dump('caredata.communal_postcode', '');
 
+-- Not STRICT, so that it is inlined; NULL gives NULL all the same.
 CREATE FUNCTION caredata.dates_agree_partly(a date, b date) RETURNS boolean
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 5
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN (date_part('year', a) = date_part('year', b))::integer
 		   + (date_part('month', a) = date_part('month', b))::integer
 		   + (date_part('day', a) = date_part('day', b))::integer >= 2
@@ -375,10 +376,13 @@ BEGIN
 		SELECT min(c.ordinal) INTO lowest FROM pg_temp.caredata_candidate c;
 
 		IF lowest IS NULL THEN
-			-- Nobody to join: the first of each group founds a person.
+			-- Nobody to join: the first of each group founds a person. (One
+			-- that matches nobody at all needs no wave, see below.)
 			UPDATE pg_temp.caredata_identity u
 			SET person_id = - u.identity_no, link_rank = 0
 			WHERE u.person_id IS NULL
+			  AND u.identity_no IN (SELECT p.identity_no
+									FROM pg_temp.caredata_pair p)
 			  AND NOT EXISTS (SELECT FROM pg_temp.caredata_pair p
 							  WHERE p.identity_no = u.identity_no
 								AND p.other_no < u.identity_no);
@@ -473,21 +477,21 @@ BEGIN
 		  AND (lowest = ANY (local_only) OR NOT p.ordinal = ANY (local_only));
 	END LOOP;
 
-	-- 6. Dense numbers for new persons, in the order of their founders.
+	-- 6. Dense numbers for new persons, in the order of their founders. Who
+	-- has no person by now founds one.
 	SELECT coalesce(max(p.person_id), 0) INTO base FROM care_identity.person p;
 	CREATE TEMPORARY TABLE caredata_link ON COMMIT DROP AS
 	SELECT u.identity_no, u.identity_key, u.nhs_number, u.date_of_birth, u.sex,
 		   u.postcode, u.source_organisation, u.local_patient_id, u.records,
 		   CASE WHEN u.person_id > 0 THEN u.person_id
 				ELSE base + f.person_no END AS person_id,
-		   u.link_rank, u.ambiguous, u.known,
-		   NOT (u.use_nhs_number OR u.use_local OR u.use_place) AS crowded
+		   coalesce(u.link_rank, 0::smallint) AS link_rank, u.ambiguous, u.known
 	FROM pg_temp.caredata_identity u
 	LEFT JOIN (SELECT i.identity_no,
 					  row_number() OVER (ORDER BY i.identity_no)::integer AS person_no
 			   FROM pg_temp.caredata_identity i
-			   WHERE i.person_id = - i.identity_no) f
-		ON f.identity_no = - u.person_id;
+			   WHERE i.person_id IS NULL OR i.person_id = - i.identity_no) f
+		ON f.identity_no = coalesce(- u.person_id, u.identity_no);
 
 	INSERT INTO care_identity.person (person_id, created_in_load)
 	SELECT l.person_id, link_identities.load_id

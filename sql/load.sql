@@ -142,8 +142,9 @@ COMMENT ON FUNCTION caredata.field_fault(text, text) IS
 
 -- A code as objection codes are compared: Read codes without their trailing
 -- dots and term code, others whole. Too wide rather than too narrow.
+-- Not STRICT, so that it is inlined.
 CREATE FUNCTION caredata.objection_code_key(code text) RETURNS text
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 5
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN pg_catalog.length(code) <= 7
 				THEN pg_catalog.rtrim(pg_catalog."left"(code, 5), '.')
 				ELSE code END;
@@ -320,6 +321,7 @@ DECLARE
 	stored_columns text;
 	stored_values text;
 	key_match   text;
+	key_hash    text;
 	content_same text;
 	identity    text;
 	same_identity text := 's._key = k.identity_key
@@ -336,8 +338,6 @@ DECLARE
 	rows_quarantined bigint;
 	rows_withheld bigint;
 	new_persons integer;
-	first_date  date;
-	last_date   date;
 	any_stored  boolean;
 BEGIN
 	-- What is being asked for.
@@ -551,6 +551,16 @@ BEGIN
 		faults, landing);
 	ANALYZE pg_temp.caredata_aside;
 
+	-- Rows by what was unusable of their identifiers, and the span of dates.
+	EXECUTE format($sql$
+		CREATE TEMPORARY TABLE caredata_summary ON COMMIT DROP AS
+		SELECT s._quality, count(*) AS rows, min(%1$s) AS first_date, max(%1$s) AS last_date
+		FROM pg_temp.caredata_stage s
+		WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
+						  WHERE a.landed_row = s.landed_row)
+		GROUP BY s._quality
+		$sql$, coalesce('s.' || quote_ident(spec.partition_column), 'NULL::date'));
+
 	-- 5. Persons.
 	CREATE TEMPORARY TABLE caredata_tuple ON COMMIT DROP AS
 	SELECT s._key AS identity_key, s._nhs_number AS nhs_number,
@@ -571,7 +581,7 @@ BEGIN
 		EXECUTE format($sql$
 			INSERT INTO care_identity.coded_objection
 				(person_id, kind, meaning, event_date, recorded_on, load_id)
-			SELECT DISTINCT k.person_id, o.kind, o.meaning, s.%1$s, s.%2$s, %3$L::integer
+			SELECT DISTINCT k.person_id, o.kind, o.meaning, %1$s, %2$s, %3$L::integer
 			FROM pg_temp.caredata_stage s
 			JOIN pg_temp.caredata_link k ON %4$s
 			JOIN caredata.objection_code o
@@ -580,10 +590,10 @@ BEGIN
 			  AND NOT EXISTS (SELECT FROM care_identity.coded_objection e
 							  WHERE e.person_id = k.person_id AND e.kind = o.kind
 								AND e.meaning = o.meaning
-								AND e.event_date IS NOT DISTINCT FROM s.%1$s)
+								AND e.event_date IS NOT DISTINCT FROM %1$s)
 			$sql$,
-			coalesce(quote_ident(spec.event_date_column), 'landed_row'),
-			coalesce(quote_ident(recorded_column), quote_ident(spec.event_date_column)),
+			coalesce('s.' || quote_ident(spec.event_date_column), 'NULL::date'),
+			coalesce('s.' || quote_ident(recorded_column), 'NULL::date'),
 			run_id, same_identity);
 		INSERT INTO pg_temp.caredata_aside
 		SELECT s.landed_row, false, ARRAY['objection code']
@@ -603,6 +613,11 @@ BEGIN
 	SELECT string_agg(format('s.%1$I = e.%1$I', k.key_column), ' AND ' ORDER BY k.ordinal)
 	INTO key_match
 	FROM unnest(spec.key_columns) WITH ORDINALITY AS k (key_column, ordinal);
+	-- Keys that may be there twice are found by a hash of eight bytes and then
+	-- compared whole.
+	SELECT string_agg(format('hashtextextended(s.%I::text COLLATE "C", %s)', k.key_column, k.ordinal), ' # ')
+	INTO key_hash
+	FROM unnest(spec.key_columns) WITH ORDINALITY AS k (key_column, ordinal);
 
 	EXECUTE format($sql$
 		INSERT INTO pg_temp.caredata_aside
@@ -614,8 +629,8 @@ BEGIN
 						   row_number() OVER (PARTITION BY %3$s ORDER BY k.link_rank, s.landed_row) AS copy,
 						   dense_rank() OVER (PARTITION BY %3$s ORDER BY k.person_id, %4$s) AS content
 					FROM pg_temp.caredata_stage s
-					JOIN (SELECT %2$s FROM pg_temp.caredata_stage
-						  GROUP BY %2$s HAVING count(*) > 1) e ON %5$s
+					JOIN (SELECT %7$s AS hash FROM pg_temp.caredata_stage s
+						  GROUP BY 1 HAVING count(*) > 1) e ON e.hash = %7$s
 					JOIN pg_temp.caredata_link k ON %6$s
 					WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
 									  WHERE a.landed_row = s.landed_row)) g) d
@@ -624,7 +639,7 @@ BEGIN
 		'record key not unique in file',
 		(SELECT string_agg(format('%I', k), ', ') FROM unnest(spec.key_columns) k),
 		(SELECT string_agg(format('s.%I', k), ', ') FROM unnest(spec.key_columns) k),
-		stored_values, key_match, same_identity);
+		stored_values, key_match, same_identity, key_hash);
 
 	EXECUTE format('SELECT EXISTS (SELECT FROM %s)', care) INTO any_stored;
 	CREATE TEMPORARY TABLE caredata_touched (person_id integer) ON COMMIT DROP;
@@ -657,13 +672,8 @@ BEGIN
 
 	-- 8. Store.
 	IF spec.partition_column IS NOT NULL THEN
-		EXECUTE format($sql$
-			SELECT min(s.%1$I), max(s.%1$I) FROM pg_temp.caredata_stage s
-			WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-							  WHERE a.landed_row = s.landed_row)
-			$sql$, spec.partition_column)
-		INTO first_date, last_date;
-		PERFORM caredata.ensure_partitions(spec.dataset, first_date, last_date);
+		PERFORM caredata.ensure_partitions(spec.dataset, min(q.first_date), max(q.last_date))
+		FROM pg_temp.caredata_summary q;
 	END IF;
 	EXECUTE format($sql$
 		INSERT INTO %1$s (person_id, %2$s, link_rank, load_id)
@@ -676,16 +686,19 @@ BEGIN
 	GET DIAGNOSTICS rows_stored = ROW_COUNT;
 
 	-- 9. Account for every row.
-	EXECUTE format($sql$
-		INSERT INTO care_landing.quarantine (load_id, dataset, landed_row, record, reasons)
-		SELECT %1$L::integer, %2$L, l.landed_row,
-			   jsonb_strip_nulls(to_jsonb(l)) - 'landed_row', a.reasons
-		FROM pg_temp.caredata_aside a
-		JOIN %3$s l ON l.landed_row = a.landed_row
-		WHERE a.quarantine
-		ORDER BY l.landed_row
-		$sql$, run_id, spec.dataset, landing);
-	GET DIAGNOSTICS rows_quarantined = ROW_COUNT;
+	rows_quarantined := 0;
+	IF EXISTS (SELECT FROM pg_temp.caredata_aside a WHERE a.quarantine) THEN
+		EXECUTE format($sql$
+			INSERT INTO care_landing.quarantine (load_id, dataset, landed_row, record, reasons)
+			SELECT %1$L::integer, %2$L, l.landed_row,
+				   jsonb_strip_nulls(to_jsonb(l)) - 'landed_row', a.reasons
+			FROM pg_temp.caredata_aside a
+			JOIN %3$s l ON l.landed_row = a.landed_row
+			WHERE a.quarantine
+			ORDER BY l.landed_row
+			$sql$, run_id, spec.dataset, landing);
+		GET DIAGNOSTICS rows_quarantined = ROW_COUNT;
+	END IF;
 	SELECT count(*) INTO rows_withheld
 	FROM pg_temp.caredata_aside a WHERE NOT a.quarantine;
 	IF rows_landed <> rows_stored + rows_quarantined + rows_withheld THEN
@@ -715,12 +728,7 @@ BEGIN
 	GROUP BY k.link_rank, k.ambiguous;
 	INSERT INTO caredata.load_quality (load_id, column_name, reason, rows)
 	SELECT run_id, q.column_name, q.reason, sum(s.rows)
-	FROM (SELECT t._quality, count(*) AS rows
-		  FROM pg_temp.caredata_stage t
-		  WHERE t._quality <> 0
-			AND NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-							WHERE a.landed_row = t.landed_row AND a.quarantine)
-		  GROUP BY t._quality) s
+	FROM pg_temp.caredata_summary s
 	JOIN (VALUES (nhs_column, 'not a valid NHS number', 1),
 				 (dob_column, 'not a date from 1895 to today', 2),
 				 (sex_column, 'not a sex code', 4),
@@ -733,7 +741,7 @@ BEGIN
 
 	EXECUTE format('TRUNCATE TABLE %s', landing);
 
-	DROP TABLE pg_temp.caredata_stage, pg_temp.caredata_aside,
+	DROP TABLE pg_temp.caredata_stage, pg_temp.caredata_aside, pg_temp.caredata_summary,
 		pg_temp.caredata_tuple, pg_temp.caredata_link, pg_temp.caredata_touched;
 
 	-- 11. Releases show the new persons and records from this commit on.
