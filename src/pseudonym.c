@@ -18,8 +18,10 @@
  * and the same for <>.  That is the same truth value for every a but 0 and for
  * every x: a pseudonym of the release comes back as its number, anything else
  * as 0, which is no person's number; NULL stays NULL.  (pid(0, h) exists and
- * is refused by nothing, but no person is numbered 0.)  Two pid() of different
- * releases are left alone, and so is a handle that is not a constant.
+ * is refused by nothing, but no person is numbered 0.)  A person of whom the
+ * release's policies show no row comes back as 0 as well: no a is theirs.  Two
+ * pid() of different releases are left alone, and so is a handle that is not a
+ * constant.
  *
  * Generations.  Both directions use the newest generation of the release's key,
  * so a pseudonym of an older one is foreign to them: equality means what it
@@ -57,6 +59,7 @@
 #include "handle.h"
 #include "keyring.h"
 #include "pseudonym_block.h"
+#include "visible.h"
 
 StaticAssertDecl(PSEUDONYM_BYTES == CAREDATA_BLOCK_BYTES,
 				 "a pseudonym is one cipher block");
@@ -302,6 +305,7 @@ typedef struct ReleaseCall
 	Oid			user_id;
 	const CaredataKey *key;		/* the newest; NULL while nothing is held */
 	CaredataKeyHold hold;
+	CaredataShownSets *shown;	/* of person_of() only */
 } ReleaseCall;
 
 static pg_noinline ReleaseCall *
@@ -372,17 +376,28 @@ caredata_pid(PG_FUNCTION_ARGS)
 						  PSEUDONYM_KIND_PERSON, PG_GETARG_INT32(0));
 }
 
-/* caredata.person_of(pseudonym, release): 0 when it is not of this release */
+/*
+ * caredata.person_of(pseudonym, release): 0 when it is not of this release.
+ *
+ * For a reader also 0 when no visible set of the release holds the person: no
+ * row that the policies let through is theirs, so no answer changes, and a
+ * pseudonym kept from before an objection finds no rows to count afterwards.
+ */
 Datum
 caredata_person_of(PG_FUNCTION_ARGS)
 {
-	const CaredataKey *key = release_key(fcinfo, PG_GETARG_RELEASE_REF(1));
+	int32		release_id = PG_GETARG_RELEASE_REF(1);
+	ReleaseCall *call = release_call(fcinfo, release_id, false);
 	uint8		block[PSEUDONYM_BYTES];
 	int64		number;
 
-	caredata_key_decrypt(key, PG_GETARG_PSEUDONYM(0), block);
+	caredata_key_decrypt(call->key, PG_GETARG_PSEUDONYM(0), block);
 	if (!pseudonym_block_read(block, PSEUDONYM_KIND_PERSON, &number) ||
 		number < PG_INT32_MIN || number > PG_INT32_MAX)
+		PG_RETURN_INT32(0);
+	if (!superuser() &&
+		!caredata_is_shown(&call->shown, fcinfo->flinfo->fn_mcxt, release_id,
+						   (int32) number))
 		PG_RETURN_INT32(0);
 	PG_RETURN_INT32((int32) number);
 }

@@ -621,8 +621,9 @@ bitmap_read(const VisibleSet *set, const ReleaseRow *release)
 	return bitmap;
 }
 
+/* The bitmap of a set as it is now, if this backend has it; else NULL. */
 static VisibleBitmap *
-bitmap_get(const VisibleSet *set, const ReleaseRow *release)
+bitmap_cached(const VisibleSet *set)
 {
 	dlist_iter	iter;
 
@@ -642,7 +643,15 @@ bitmap_get(const VisibleSet *set, const ReleaseRow *release)
 			return bitmap;
 		}
 	}
-	return bitmap_read(set, release);
+	return NULL;
+}
+
+static VisibleBitmap *
+bitmap_get(const VisibleSet *set, const ReleaseRow *release)
+{
+	VisibleBitmap *bitmap = bitmap_cached(set);
+
+	return bitmap ? bitmap : bitmap_read(set, release);
 }
 
 /* ---- The policy function ---- */
@@ -761,6 +770,126 @@ caredata_visible(PG_FUNCTION_ARGS)
 
 	PG_RETURN_BOOL(person_id < call->limit &&
 				   (call->bits[person_id >> 3] >> (person_id & 7)) & 1);
+}
+
+/* ---- All sets of a release ---- */
+
+/* The bitmaps of a release, pinned, and the snapshot under which they hold. */
+struct CaredataShownSets
+{
+	int32		release_id;
+	Snapshot	snapshot;
+	CommandId	curcid;
+	uint64		completions;
+	int			nsets;
+	int			size;
+	VisibleBitmap **bitmaps;
+	MemoryContextCallback unpin;
+};
+
+static void
+shown_unpin(void *arg)
+{
+	CaredataShownSets *sets = (CaredataShownSets *) arg;
+
+	sets->snapshot = NULL;
+	while (sets->nsets > 0)
+		bitmap_unpin(sets->bitmaps[--sets->nsets]);
+}
+
+static pg_noinline void
+shown_prepare(CaredataShownSets **result, MemoryContext context,
+			  int32 release_id)
+{
+	CaredataShownSets *sets = *result;
+	CaredataScan scan;
+	HeapTuple	tuple;
+	int32		key = release_id;
+
+	if (sets == NULL)
+	{
+		sets = MemoryContextAllocZero(context, sizeof(CaredataShownSets));
+		sets->size = 4;
+		sets->bitmaps = MemoryContextAlloc(context,
+										   sets->size * sizeof(VisibleBitmap *));
+		sets->unpin.func = shown_unpin;
+		sets->unpin.arg = sets;
+		MemoryContextRegisterResetCallback(context, &sets->unpin);
+		*result = sets;
+	}
+	else
+		shown_unpin(sets);
+
+	caredata_scan_begin(&scan, "visible_set",
+						"visible_set_release_id_kinds_key", 1, &key);
+	while (HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
+	{
+		VisibleSet	set;
+		VisibleBitmap *bitmap;
+
+		set.relid = RelationGetRelid(scan.rel);
+		set.set_id = DatumGetInt32(required_attr(tuple, scan.rel, "set_id"));
+		set.version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
+		set.chunks = DatumGetInt32(required_attr(tuple, scan.rel, "chunks"));
+
+		bitmap = bitmap_cached(&set);
+		if (bitmap == NULL)
+		{
+			ReleaseRow	release;
+
+			if (!read_release(release_id, NULL, &release))
+				continue;
+			bitmap = bitmap_read(&set, &release);
+		}
+		if (sets->nsets == sets->size)
+		{
+			sets->size *= 2;
+			sets->bitmaps = repalloc(sets->bitmaps,
+									 sets->size * sizeof(VisibleBitmap *));
+		}
+		sets->bitmaps[sets->nsets++] = bitmap;
+		bitmap->pins++;
+	}
+	caredata_scan_end(&scan);
+
+	/* last, so that an error before leaves one that asks again */
+	sets->release_id = release_id;
+	if (ActiveSnapshotSet())
+	{
+		sets->snapshot = GetActiveSnapshot();
+		sets->curcid = sets->snapshot->curcid;
+		sets->completions = sets->snapshot->snapXactCompletionCount;
+	}
+}
+
+bool
+caredata_is_shown(CaredataShownSets **result, MemoryContext context,
+				  int32 release_id, int32 person_id)
+{
+	CaredataShownSets *sets = *result;
+	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+	uint32		person = (uint32) person_id;
+	int			i;
+
+	if (unlikely(sets == NULL || snapshot == NULL ||
+				 sets->release_id != release_id ||
+				 sets->snapshot != snapshot ||
+				 sets->curcid != snapshot->curcid ||
+				 sets->completions != snapshot->snapXactCompletionCount))
+	{
+		shown_prepare(result, context, release_id);
+		sets = *result;
+	}
+
+	for (i = 0; i < sets->nsets; i++)
+	{
+		const VisibleBitmap *bitmap = sets->bitmaps[i];
+
+		if (person < bitmap->limit &&
+			(bitmap->bits[person >> 3] >> (person & 7)) & 1)
+			return true;
+	}
+	return sets->nsets == 0;
 }
 
 /*

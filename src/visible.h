@@ -25,4 +25,16 @@ extern void caredata_visible_init(void);
  */
 extern void caredata_check_release_open(int32 release_id);
 
+/*
+ * Whether any visible set of the release holds the person, under the running
+ * statement's snapshot; true for a domain that has no sets.  person_of() asks,
+ * so that the pseudonym of a withheld person leads nowhere: an index condition
+ * on it finds nothing that EXPLAIN ANALYZE could count.  What is read is kept
+ * in *sets, which starts as NULL, until the memory context is reset.
+ */
+typedef struct CaredataShownSets CaredataShownSets;
+
+extern bool caredata_is_shown(CaredataShownSets **sets, MemoryContext context,
+							  int32 release_id, int32 person_id);
+
 #endif							/* CAREDATA_VISIBLE_H */
