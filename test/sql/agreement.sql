@@ -121,8 +121,7 @@ SELECT * FROM caredata.release_columns(:release);
 
 -- every treatment of the list is written in treated_column(), and no other
 RESET SESSION AUTHORIZATION;
-SELECT t.treatment, caredata.treated_column(9, 'x"y', t.treatment, 'z"') || '...'
-	|| caredata.treatment_join('x"y', t.treatment)
+SELECT t.treatment, caredata.treated_column(9, 'x"y', t.treatment, 'z"')
 FROM caredata.treatment t WHERE t.treatment <> 'drop' ORDER BY t.treatment COLLATE "C";
 SELECT caredata.treated_column(9, 'x', 'drop', 'x');
 
