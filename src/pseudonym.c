@@ -316,6 +316,9 @@ open_release(FunctionCallInfo fcinfo, int32 release_id, bool readable)
 
 	caredata_require_preload();
 	caredata_check_release_member(release_id);
+	/* where there is no view, nothing else has looked at the release's state */
+	if (readable)
+		caredata_check_release_open(release_id);
 
 	if (call == NULL)
 	{

@@ -306,7 +306,8 @@ caredata_check_release_open(int32 release_id)
 {
 	ReleaseRow	row;
 
-	get_open_release(release_id, &row);
+	if (read_release(release_id, NULL, &row))
+		check_release_row(&row);
 }
 
 /*

@@ -21,7 +21,7 @@ extern void caredata_visible_init(void);
  * (object_not_in_prerequisite_state).  Unlike visible sets, which are seen
  * under the statement's snapshot, the state counts as it is now: a release
  * suspended or ended is closed to every statement from then on, in whatever
- * transaction.
+ * transaction.  A domain that no release was drafted for has no state.
  */
 extern void caredata_check_release_open(int32 release_id);
 

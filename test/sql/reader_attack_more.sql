@@ -147,7 +147,20 @@ ROLLBACK;
 SET SESSION AUTHORIZATION regress_more_mallory;
 SELECT count(*) FROM regress_more.apc_episode WHERE pid = :'somebody';
 
--- 3. what a loader leaves in the temporary schema, where the tables of a load
+-- 3. a function of a release is closed with it, though it reads no table
+SELECT regress_more.current_pid(:'somebody') = :'somebody' AS open;
+RESET SESSION AUTHORIZATION;
+SELECT caredata.suspend_release(:release);
+SET SESSION AUTHORIZATION regress_more_mallory;
+\set VERBOSITY terse
+SELECT regress_more.current_pid(:'somebody');
+SELECT regress_more.current_pid(pid) FROM regress_more_mallory.kept;
+SELECT count(*) FROM regress_more_mallory.kept WHERE pid = regress_more.current_pid(pid);
+\set VERBOSITY sqlstate
+RESET SESSION AUTHORIZATION;
+SELECT caredata.resume_release(:release);
+
+-- 4. what a loader leaves in the temporary schema, where the tables of a load
 -- are made, is not used by it
 RESET SESSION AUTHORIZATION;
 SELECT nhs_number AS number FROM public.numbers WHERE person_id = 5 \gset
