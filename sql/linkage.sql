@@ -520,3 +520,51 @@ $function$;
 REVOKE ALL ON FUNCTION caredata.link_identities(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.link_identities(integer) IS
 	'Gives the identity tuples of a load their persons; internal to load(). Returns the number of new persons';
+
+-- --- What a DBA may set -----------------------------------------------------
+
+CREATE FUNCTION caredata.use_link_rank(rank integer, in_use boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+BEGIN
+	IF NOT EXISTS (SELECT FROM caredata.link_rank r WHERE r.rank = use_link_rank.rank) THEN
+		RAISE EXCEPTION 'link rank % does not exist', rank
+			USING ERRCODE = 'undefined_object',
+				  HINT = 'caredata.link_rank lists the ranks.';
+	END IF;
+	IF in_use THEN
+		DELETE FROM caredata.disabled_link_rank d WHERE d.rank = use_link_rank.rank;
+	ELSE
+		INSERT INTO caredata.disabled_link_rank VALUES (use_link_rank.rank)
+		ON CONFLICT DO NOTHING;
+	END IF;
+END
+$function$;
+REVOKE ALL ON FUNCTION caredata.use_link_rank(integer, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.use_link_rank(integer, boolean) IS
+	'Switches a link rank off or on again; counts from the next load on, what is linked stays linked';
+
+CREATE FUNCTION caredata.add_communal_postcode(postcode text, reason text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+DECLARE
+	v_postcode caredata.postcode := caredata.try_postcode(add_communal_postcode.postcode);
+BEGIN
+	IF v_postcode IS NULL OR coalesce(btrim(reason), '') = '' THEN
+		RAISE EXCEPTION 'a communal postcode needs a valid postcode and a reason'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'For example: add_communal_postcode(''LS2 9JT'', ''hall of residence'').';
+	END IF;
+	INSERT INTO caredata.communal_postcode VALUES (v_postcode, btrim(add_communal_postcode.reason))
+	ON CONFLICT ON CONSTRAINT communal_postcode_pkey DO UPDATE SET reason = excluded.reason;
+END
+$function$;
+REVOKE ALL ON FUNCTION caredata.add_communal_postcode(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.add_communal_postcode(text, text) IS
+	'Adds a postcode at which same sex and date of birth do not mean the same person';
+
+INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_linker', 'caredata.use_link_rank(integer, boolean)'),
+	('caredata_linker', 'caredata.add_communal_postcode(text, text)');
