@@ -184,7 +184,9 @@ CREATE TEMP TABLE regress_t AS SELECT NULL::caredata.release_ref AS h;
 CREATE TEMP VIEW regress_v AS SELECT NULL::caredata.release_ref AS h;
 CREATE DOMAIN public.regress_d AS caredata.release_ref;
 CREATE TYPE public.regress_c AS (h caredata.release_ref);
-CREATE TYPE public.regress_r AS RANGE (subtype = caredata.release_ref);
+-- refused for two reasons; which comes first depends on the minor version
+DO $$ BEGIN CREATE TYPE public.regress_r AS RANGE (subtype = caredata.release_ref); RAISE WARNING 'made';
+EXCEPTION WHEN insufficient_privilege OR undefined_object THEN RAISE WARNING 'refused'; END $$;
 CREATE CAST (integer AS caredata.release_ref) WITHOUT FUNCTION;
 CREATE CAST (integer AS caredata.release_ref) WITH INOUT;
 CREATE CAST (integer AS caredata.release_ref) WITH INOUT AS ASSIGNMENT;
