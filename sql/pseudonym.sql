@@ -58,6 +58,9 @@ CREATE CAST (varchar AS caredata.pseudonym)
 	WITH FUNCTION caredata.pseudonym(text) AS IMPLICIT;
 COMMENT ON CAST (varchar AS caredata.pseudonym) IS
 	'Implicit, so that pid can be compared with varchar parameters';
+CREATE CAST (bpchar AS caredata.pseudonym) WITH INOUT AS IMPLICIT;
+COMMENT ON CAST (bpchar AS caredata.pseudonym) IS
+	'Implicit, so that pid can be compared with columns and parameters of type character';
 CREATE CAST (caredata.pseudonym AS uuid) WITHOUT FUNCTION;
 COMMENT ON CAST (caredata.pseudonym AS uuid) IS
 	'The same 16 bytes as a uuid, for tools that know no other 16-byte type';

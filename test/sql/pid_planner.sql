@@ -140,6 +140,7 @@ SELECT public.plan('SELECT * FROM release_a.person WHERE pid = :present');
 SELECT public.plan('SELECT * FROM release_a.person WHERE :present = pid');
 SELECT public.plan('SELECT * FROM release_a.event WHERE pid = :present::text AND code = 5');
 SELECT public.plan('SELECT * FROM release_a.event WHERE pid = :present::varchar');
+SELECT public.plan('SELECT * FROM release_a.event WHERE pid = :present::char(32)');
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid = :present::uuid::pseudonym');
 SELECT public.plan('SELECT count(*) FROM release_a.person WHERE pid <> :present');
 SELECT public.plan('SELECT count(*) FROM release_a.person WHERE NOT pid = :present');

@@ -45,7 +45,7 @@ COPY (SELECT 1, '\x0123'::bytea, NULL::bytea) TO STDOUT (FORMAT binary) \g :file
 COPY (SELECT 1, '\x0123456789abcdef0123456789abcdef01'::bytea, NULL::bytea) TO STDOUT (FORMAT binary) \g :file
 :command
 
--- casts: text and varchar by themselves, uuid on demand
+-- casts: text, varchar and character by themselves, uuid on demand
 SELECT p = md5(n::text) AS text, p = md5(n::text)::varchar AS varchar,
 	   p = md5(n::text)::uuid::pseudonym AS uuid, p::uuid = md5(n::text)::uuid AS to_uuid,
 	   p::text = md5(n::text) AS to_text,
@@ -53,11 +53,14 @@ SELECT p = md5(n::text) AS text, p = md5(n::text)::varchar AS varchar,
 	   p IN (md5(n::text), md5('x')) AS in_text
 FROM there WHERE n = 1;
 SELECT '0123456789abcdef0123456789abcdef'::pseudonym = '0123456789abcdef0123456789abcdef'::uuid;
+SELECT p = md5(n::text)::char(40) AS character, p = ANY (ARRAY[md5(n::text)]::char(32)[]) AS any_character
+FROM there WHERE n = 1;
+SELECT p = 'not a pseudonym'::char(32) FROM there WHERE n = 1;
 SELECT p = 'not a pseudonym'::text FROM there WHERE n = 1;
 SELECT p = 1 FROM there;
 -- the implicit casts leave comparisons of other types as they were
 SELECT 'a'::text = 'a'::varchar AS a, 'a'::varchar = 'a'::varchar AS b, 'a'::name = 'a'::varchar AS c,
-	   'a '::bpchar = 'a'::text AS d, 'a'::varchar = ANY (ARRAY['a']::varchar[]) AS e,
+	   'a '::bpchar = 'a'::text AS d, 'a '::bpchar = 'a'::varchar AS bpchar_varchar, 'a '::bpchar = 'a'::bpchar AS bpchar_bpchar, 'a'::varchar = ANY (ARRAY['a']::varchar[]) AS e,
 	   'a'::varchar < 'b'::text AS f, 'a' = 'a' AS g, 'a'::varchar IN ('a', 'b') AS h,
 	   'a'::varchar LIKE 'a' AS i, 'a'::varchar || 'b' AS j, 'a'::"char" = 'a' AS k;
 
@@ -142,7 +145,9 @@ SELECT record_pid(1::bigint, h) FROM (SELECT NULL::release_ref AS h OFFSET 0) n;
 SELECT record_pid('x'::text, h) FROM (SELECT NULL::release_ref AS h OFFSET 0) n;
 -- and may use the type
 SELECT '0123456789abcdef0123456789abcdef'::text = '0123456789abcdef0123456789abcdef'::pseudonym;
-SELECT pseudonym_support(NULL);
+-- not callable, or not to be given an argument: that depends on the minor version
+DO $$ BEGIN PERFORM pseudonym_support(NULL); RAISE WARNING 'called';
+EXCEPTION WHEN undefined_function OR feature_not_supported THEN RAISE WARNING 'refused'; END $$;
 RESET ROLE;
 
 \c postgres
