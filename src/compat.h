@@ -11,6 +11,8 @@
 #error "caredata needs PostgreSQL 15 or later"
 #endif
 
+#include "nodes/parsenodes.h"
+
 /* 16: varatt.h left postgres.h */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -34,21 +36,19 @@
 /*
  * 16: what a statement may do moved from the range table to a list of its
  * own.  Parameters of an ExecutorCheckPerms_hook, how to pass them on, the
- * list to go through, and the role as which an element is checked.
+ * list to go through, and its elements.
  */
 #if PG_VERSION_NUM >= 160000
 #define CAREDATA_CHECK_PERMS_ARGS \
 	List *rangeTable, List *rtePermInfos, bool ereport_on_violation
 #define CAREDATA_CHECK_PERMS_PASS rangeTable, rtePermInfos, ereport_on_violation
 #define CAREDATA_CHECK_PERMS_LIST rtePermInfos
-#define CAREDATA_CHECK_AS_USER(element) \
-	(((RTEPermissionInfo *) (element))->checkAsUser)
+typedef RTEPermissionInfo CaredataCheckPerms;
 #else
 #define CAREDATA_CHECK_PERMS_ARGS List *rangeTable, bool ereport_on_violation
 #define CAREDATA_CHECK_PERMS_PASS rangeTable, ereport_on_violation
 #define CAREDATA_CHECK_PERMS_LIST rangeTable
-#define CAREDATA_CHECK_AS_USER(element) \
-	(((RangeTblEntry *) (element))->checkAsUser)
+typedef RangeTblEntry CaredataCheckPerms;
 #endif
 
 /* 18: a module can name itself and its version */

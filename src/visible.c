@@ -23,7 +23,8 @@
  * while later statements of the session read a newer one.
  *
  * What is in doubt raises: an unknown set, a missing chunk, a list that is
- * absent or too old, a day on which the set no longer holds.
+ * absent or too old, a day on which the set no longer holds, a table whose row
+ * security was switched off.
  */
 #include "postgres.h"
 
@@ -43,6 +44,8 @@
 #include "nodes/supportnodes.h"
 #include "parser/parse_relation.h"
 #include "pgtime.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -50,6 +53,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -316,12 +320,13 @@ caredata_check_release_open(int32 release_id)
  * even if it never comes to a row: an expired release must not look empty.
  */
 static bool
-check_perms_as(Oid roleid, bool ereport_on_violation)
+check_perms_as(Oid roleid, ReleaseRow *row, bool *is_definer,
+			   bool ereport_on_violation)
 {
 	char	   *name = GetUserNameFromId(roleid, true);
 	size_t		length = name ? strlen(name) : 0;
-	ReleaseRow	row;
 
+	*is_definer = false;
 	if (length <= strlen(DEFINER_SUFFIX) ||
 		strcmp(name + length - strlen(DEFINER_SUFFIX), DEFINER_SUFFIX) != 0)
 		return true;
@@ -330,14 +335,117 @@ check_perms_as(Oid roleid, bool ereport_on_violation)
 	/* the schema alone could be anybody's */
 	if (!OidIsValid(get_extension_oid("caredata", true)))
 		return true;
-	if (!read_release(0, name, &row))
+	if (!read_release(0, name, row))
 		return true;
+	*is_definer = true;
 
-	if (!ereport_on_violation && strcmp(row.state, "active") != 0)
+	if (!ereport_on_violation && strcmp(row->state, "active") != 0)
 		return false;
 	caredata_require_preload();
-	check_release_row(&row);
+	check_release_row(row);
 	return true;
+}
+
+/* Is this the call of visible() that a policy of the release has? */
+static bool
+is_policy_of(Expr *qual, int32 release_id)
+{
+	FuncExpr   *call = (FuncExpr *) qual;
+	Const	   *handle;
+	char	   *name;
+
+	if (qual == NULL || !IsA(qual, FuncExpr) || list_length(call->args) != 3)
+		return false;
+	name = get_func_name(call->funcid);
+	if (name == NULL || strcmp(name, "visible") != 0 ||
+		get_func_namespace(call->funcid) != get_namespace_oid("caredata", true))
+		return false;
+	handle = (Const *) lsecond(call->args);
+	return IsA(handle, Const) && !handle->constisnull &&
+		DatumGetInt32(handle->constvalue) == release_id;
+}
+
+/*
+ * A table of persons that a definer reads has to be under row security, by
+ * the policy of the release and no other: one ALTER TABLE or DROP POLICY by
+ * mistake, and a release would show everybody, or look empty.  Public facts
+ * have no person_id.  Partitions are read through their parent, whose policies
+ * are the ones that count.
+ */
+static bool
+check_table_protected(Oid relid, Oid definer, const ReleaseRow *release,
+					  bool ereport_on_violation)
+{
+	char		relkind = get_rel_relkind(relid);
+	Relation	rel;
+	bool		enabled;
+	bool		own_policy = false;
+	char	   *other_policy = NULL;
+
+	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
+		get_attnum(relid, "person_id") == InvalidAttrNumber)
+		return true;
+
+	rel = table_open(relid, AccessShareLock);
+	enabled = check_enable_rls(relid, definer, true) == RLS_ENABLED;
+	if (enabled && rel->rd_rsdesc != NULL)
+	{
+		ListCell   *lc;
+
+		foreach(lc, rel->rd_rsdesc->policies)
+		{
+			RowSecurityPolicy *policy = (RowSecurityPolicy *) lfirst(lc);
+			Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
+			bool		applies = false;
+			int			i;
+
+			if (!policy->permissive ||
+				(policy->polcmd != '*' && policy->polcmd != ACL_SELECT_CHR))
+				continue;
+			for (i = 0; i < ARR_DIMS(policy->roles)[0] && !applies; i++)
+				applies = roles[i] == ACL_ID_PUBLIC ||
+					has_privs_of_role(definer, roles[i]);
+			if (!applies)
+				continue;
+			if (is_policy_of(policy->qual, release->release_id))
+				own_policy = true;
+			else
+				other_policy = pstrdup(policy->policy_name);
+		}
+	}
+
+	if (ereport_on_violation)
+	{
+		char	   *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+													   RelationGetRelationName(rel));
+
+		if (!rel->rd_rel->relrowsecurity)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("row security of table %s is off", table),
+					 errhint("The DBA has to run: ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+							 table)));
+		if (!enabled)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("role \"%s\" bypasses row security",
+							GetUserNameFromId(definer, false)),
+					 errhint("The definer of a release owns no table and is neither SUPERUSER nor BYPASSRLS.")));
+		if (other_policy != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("policy \"%s\" of table %s is not that of release \"%s\"",
+							other_policy, table, NameStr(release->name)),
+					 errhint("It would show persons whom the release does not; the DBA has to drop it.")));
+		if (!own_policy)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table %s has no policy of release \"%s\"",
+							table, NameStr(release->name)),
+					 errhint("The DBA has to restore it, or the release has to be ended and made anew.")));
+	}
+	table_close(rel, AccessShareLock);
+	return enabled && own_policy && other_policy == NULL;
 }
 
 static bool
@@ -345,6 +453,8 @@ visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
 {
 	ListCell   *lc;
 	Oid			checked = InvalidOid;
+	bool		is_definer = false;
+	ReleaseRow	release;
 
 	if (next_check_perms_hook &&
 		!next_check_perms_hook(CAREDATA_CHECK_PERMS_PASS))
@@ -352,13 +462,20 @@ visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
 
 	foreach(lc, CAREDATA_CHECK_PERMS_LIST)
 	{
-		Oid			roleid = CAREDATA_CHECK_AS_USER(lfirst(lc));
+		CaredataCheckPerms *read = (CaredataCheckPerms *) lfirst(lc);
+		Oid			roleid = read->checkAsUser;
 
-		if (!OidIsValid(roleid) || roleid == checked)
+		if (!OidIsValid(roleid))
 			continue;
-		if (!check_perms_as(roleid, ereport_on_violation))
+		if (roleid != checked &&
+			!check_perms_as(roleid, &release, &is_definer, ereport_on_violation))
 			return false;
 		checked = roleid;
+		/* partitions have nothing required of them: their parent has */
+		if (is_definer && read->requiredPerms != 0 &&
+			!check_table_protected(read->relid, roleid, &release,
+								   ereport_on_violation))
+			return false;
 	}
 	return true;
 }
