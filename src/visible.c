@@ -448,6 +448,41 @@ check_table_protected(Oid relid, Oid definer, const ReleaseRow *release,
 	return enabled && own_policy && other_policy == NULL;
 }
 
+/*
+ * A view in the schema of a release has to belong to the release's definer.
+ * After a restore without the roles it belongs to the superuser who restored,
+ * whom no policy stops, and so would whoever is granted the view be.
+ */
+static bool
+check_view_owner(Oid relid, bool ereport_on_violation)
+{
+	char	   *schema;
+	char	   *owner;
+	ReleaseRow	release;
+	Relation	rel;
+
+	if (relid < FirstNormalObjectId || get_rel_relkind(relid) != RELKIND_VIEW)
+		return true;
+	schema = get_namespace_name(get_rel_namespace(relid));
+	if (schema == NULL || !OidIsValid(get_extension_oid("caredata", true)) ||
+		!read_release(0, schema, &release))
+		return true;
+
+	rel = table_open(relid, AccessShareLock);
+	owner = GetUserNameFromId(rel->rd_rel->relowner, true);
+	table_close(rel, AccessShareLock);
+	if (owner != NULL &&
+		strcmp(owner, psprintf("%s" DEFINER_SUFFIX, schema)) == 0)
+		return true;
+	if (ereport_on_violation)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("view %s does not belong to the definer of its release",
+						quote_qualified_identifier(schema, get_rel_name(relid))),
+				 errhint("Restore the server's roles before the database; make no views of your own in the schema of a release.")));
+	return false;
+}
+
 static bool
 visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
 {
@@ -465,6 +500,8 @@ visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
 		CaredataCheckPerms *read = (CaredataCheckPerms *) lfirst(lc);
 		Oid			roleid = read->checkAsUser;
 
+		if (!check_view_owner(read->relid, ereport_on_violation))
+			return false;
 		if (!OidIsValid(roleid))
 			continue;
 		if (roleid != checked &&

@@ -1,6 +1,6 @@
 -- A superuser's mistake on a care table: row security off, a policy dropped,
--- changed or added, a definer that bypasses. The release raises; it neither
--- shows everybody nor looks empty.
+-- changed or added, a definer that bypasses, views that are not the definer's.
+-- The release raises; it neither shows everybody nor looks empty.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE DATABASE regress_row_security_off;
@@ -139,6 +139,47 @@ CREATE POLICY auditor ON care.person TO caredata_auditor USING (true);
 CREATE POLICY fewer ON care.person AS RESTRICTIVE USING (birth_year < 1953);
 SET LOCAL ROLE regress_alice;
 EXECUTE people;
+ROLLBACK;
+
+-- a view of the release that is not the definer's, as after a restore without
+-- the roles; the reader role is then made and granted by hand
+BEGIN;
+ALTER VIEW regress_off.person OWNER TO postgres;
+SAVEPOINT s;
+SELECT count(*) FROM regress_off.person;
+ROLLBACK TO s;
+SELECT count(*) FROM public.on_top;
+ROLLBACK TO s;
+SET LOCAL ROLE regress_alice;
+\set VERBOSITY default
+EXECUTE people;
+\set VERBOSITY terse
+ROLLBACK TO s;
+EXECUTE events;
+ROLLBACK;
+BEGIN;
+CREATE VIEW regress_off.mine AS SELECT person_id FROM care.person;
+GRANT SELECT ON regress_off.mine TO regress_off_reader;
+SET LOCAL ROLE regress_alice;
+SELECT count(*) FROM regress_off.mine;
+ROLLBACK;
+-- a definer under another name is not found as one
+BEGIN;
+ALTER ROLE regress_off_definer RENAME TO regress_renamed_definer;
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
+-- nor is a reader role under another name the release's
+BEGIN;
+ALTER ROLE regress_off_reader RENAME TO regress_renamed_reader;
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
+-- a schema may have another name
+BEGIN;
+ALTER SCHEMA regress_off RENAME TO regress_renamed;
+SET LOCAL ROLE regress_alice;
+SELECT count(*) FROM regress_renamed.person;
 ROLLBACK;
 
 -- and nothing is left of any of that
