@@ -215,6 +215,8 @@ import_national_opt_outs()
 
 agree()
 {
+	local print_1 print_2
+
 	chapter '5. Two agreements, two releases'
 	tell 'A release is one purpose of one agreement: a schema of views, a reader role and a pseudonym domain of its own. The administrator drafts one for the commissioners of Leeds ...'
 	ask admin <<-'SQL'
@@ -247,15 +249,22 @@ agree()
 		       caredata.permit_dataset(2, 'apc_episode', '{epikey,admimeth,epiorder,diag_01}'),
 		       caredata.permit_column(2, 'apc_episode', 'admidate', 'month');
 	SQL
-	tell 'Nothing exists yet but paper. The administrator cannot approve it; the guardian reads what is permitted, and can.'
+	tell 'Nothing exists yet but paper, and the administrator cannot approve it.'
 	refused admin <<-'SQL'
 		SELECT caredata.approve_release(1);
 	SQL
+	tell 'The guardian takes the fingerprints of the drafts, reads them, and approves what those are the fingerprints of.'
+	ask guardian <<-'SQL'
+		SELECT r AS release, caredata.release_fingerprint(r) FROM generate_series(1, 2) AS r;
+	SQL
+	print_1=$(value guardian 'SELECT caredata.release_fingerprint(1)')
+	print_2=$(value guardian 'SELECT caredata.release_fingerprint(2)')
 	ask guardian <<-'SQL'
 		SELECT column_name, treatment, shown_as FROM caredata.release_columns(2) WHERE dataset <> 'gp_event';
 	SQL
-	did guardian <<-'SQL'
-		SELECT caredata.approve_release(r, caredata.release_fingerprint(r)) FROM generate_series(1, 2) AS r;
+	did guardian <<-SQL
+		SELECT caredata.approve_release(1, '$print_1'),
+		       caredata.approve_release(2, '$print_2');
 	SQL
 	did admin <<-'SQL'
 		SELECT caredata.activate_release(1), caredata.activate_release(2);
