@@ -263,7 +263,7 @@ UPDATE caredata.load_run SET stored = stored + 1 WHERE load_id = 1;
 -- Invariant I8, for whole loads: the same file in another order, with and
 -- without parallel workers, gives the same persons and the same care records.
 CREATE TABLE public.source AS
-SELECT 'P' || p % 7 AS practice, 'E' || g AS event_id,
+SELECT 'A8100' || p % 7 AS practice, 'E' || g AS event_id,
 	   CASE WHEN hashint4(g * 3) % 9 = 0 THEN NULL ELSE number END AS nhs_number,
 	   (date '1940-01-01' + p * 13)::text AS date_of_birth,
 	   (1 + p % 2)::text AS sex, 'LS' || 1 + p % 5 || ' 4AP' AS postcode,
