@@ -12,6 +12,7 @@ SET client_min_messages = warning;
 
 CREATE ROLE regress_more_guardian LOGIN IN ROLE caredata_guardian;
 CREATE ROLE regress_more_loader LOGIN IN ROLE caredata_loader;
+CREATE ROLE regress_more_auditor LOGIN IN ROLE caredata_auditor;
 CREATE ROLE regress_more_mallory LOGIN;
 
 -- four LSOAs in two MSOAs, by turns
@@ -196,8 +197,23 @@ SELECT landed, stored, balanced FROM caredata.load_balance;
 SELECT count(*) AS left_behind FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relname ~ '^caredata_';
 ROLLBACK;
 
+-- 5. an auditor who looks, and leaves the transaction open, holds nobody up
+RESET SESSION AUTHORIZATION;
+\c
+SET client_min_messages = warning;
+SET SESSION AUTHORIZATION regress_more_auditor;
+BEGIN;
+SELECT count(*) AS differences FROM caredata.check_visible_sets();
+SELECT EXISTS (SELECT FROM pg_locks l
+			   WHERE l.pid = pg_backend_pid() AND l.relation = 'caredata.visible_set'::regclass
+				 AND l.mode <> 'AccessShareLock') AS sets_locked;
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT count(*) AS differences FROM caredata.check_visible_sets();
+ROLLBACK;
+
 \c postgres
 SET client_min_messages = warning;
 DROP DATABASE regress_reader_attack_more;
-DROP ROLE regress_more_guardian, regress_more_loader, regress_more_mallory,
+DROP ROLE regress_more_guardian, regress_more_loader, regress_more_auditor, regress_more_mallory,
 	regress_more_reader, regress_more_definer;
