@@ -89,11 +89,9 @@ SELECT practice FROM one.person WHERE pid = one.current_pid(:'old_value');
 SELECT count(*) FROM one.person WHERE pid = one.current_pid(:'old_withheld');
 SELECT one.current_pid('00000000000000000000000000000000'), one.current_pid(NULL);
 SELECT count(*), bool_and(practice = 'P' || n) FROM one.person JOIN public.kept ON pid = one.current_pid(first);
-SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 EXPLAIN (COSTS OFF) SELECT practice FROM one.person JOIN public.kept ON pid = one.current_pid(first) WHERE n < 3;
-RESET enable_seqscan;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 -- no handle, no use of the function under it

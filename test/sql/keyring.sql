@@ -154,8 +154,10 @@ SELECT caredata.request_key_destruction(1, 'mine');
 SELECT caredata.withdraw_key_destruction(1);
 SELECT caredata.destroy_domain_key(1, 'first');
 SELECT * FROM caredata.key_destruction;
+\set VERBOSITY sqlstate
 SHOW caredata.master_key_file_next;
 SHOW caredata.master_key_command;
+\set VERBOSITY terse
 SET caredata.master_key_file_next = '/tmp/other';
 SELECT * FROM caredata.key_event;
 SELECT * FROM caredata.domain;
