@@ -28,6 +28,7 @@ OBJS = \
 	src/postcode.o \
 	src/postcode_parse.o \
 	src/pseudonym.o \
+	src/resolve.o \
 	src/visible.o
 
 # The install script is the concatenation of these, in dependency order: a
@@ -39,6 +40,7 @@ SQL_PARTS = \
 	sql/handle.sql \
 	sql/keyring.sql \
 	sql/pseudonym.sql \
+	sql/repseudonymise.sql \
 	sql/dataset.sql \
 	sql/standard_dataset.sql \
 	sql/reference.sql \
@@ -50,6 +52,8 @@ SQL_PARTS = \
 	sql/linkage.sql \
 	sql/load.sql \
 	sql/release.sql \
+	sql/link_authority.sql \
+	sql/reidentification.sql \
 	sql/disclosure.sql
 
 DATA        = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)

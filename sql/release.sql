@@ -288,6 +288,8 @@ BEGIN
 		'caredata.pid(integer, caredata.release_ref)',
 		'caredata.person_of(caredata.pseudonym, caredata.release_ref)',
 		'caredata.current_pid(caredata.pseudonym, caredata.release_ref)',
+		'caredata.request_reidentification(integer, text, caredata.pseudonym[])',
+		'caredata.reidentify(integer)',
 		'caredata.record_pid(bigint, caredata.release_ref)',
 		'caredata.record_pid(text, caredata.release_ref)',
 		'caredata.visible(integer, caredata.release_ref, text)']

@@ -5,6 +5,8 @@
 #ifndef CAREDATA_VISIBLE_H
 #define CAREDATA_VISIBLE_H
 
+#include "fmgr.h"
+
 /*
  * Persons of one chunk of a visible set.  The SQL in sql/visible.sql knows
  * both numbers: person_id >> 14, and 2048 bytes of bits.
@@ -36,5 +38,8 @@ typedef struct CaredataShownSets CaredataShownSets;
 
 extern bool caredata_is_shown(CaredataShownSets **sets, MemoryContext context,
 							  int32 release_id, int32 person_id);
+
+/* The policy function, for who calls it from C with an FmgrInfo of its own. */
+extern Datum caredata_visible(PG_FUNCTION_ARGS);
 
 #endif							/* CAREDATA_VISIBLE_H */

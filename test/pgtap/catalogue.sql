@@ -93,8 +93,9 @@ SELECT is_empty(
 	$$SELECT m.oid::regprocedure FROM member m
 	  JOIN pg_language l ON l.oid = prolang
 	  WHERE (l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND prosqlbody IS NULL))
-		AND (proconfig IS NULL OR proconfig[1] <> 'search_path=pg_catalog, pg_temp')$$,
-	'so does every function whose body is parsed when it runs');
+		AND (proconfig IS NULL OR proconfig[1] <> 'search_path=pg_catalog, pg_temp')
+		AND m.oid <> 'repseudonymise(regclass,name,integer)'::regprocedure$$,
+	'so does every function whose body is parsed when it runs, but one that commits and has no name to look for');
 SELECT is_empty(
 	$$SELECT oid::regprocedure, setting FROM member, unnest(proconfig) setting
 	  WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'row_security=off',
