@@ -23,6 +23,7 @@ OBJS = \
 	src/handle.o \
 	src/keyring.o \
 	src/master_command.o \
+	src/master_command_parse.o \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
 	src/postcode.o \
