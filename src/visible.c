@@ -207,6 +207,12 @@ required_attr(HeapTuple tuple, Relation rel, const char *column)
 	return value;
 }
 
+static int32
+required_int32(HeapTuple tuple, Relation rel, const char *column)
+{
+	return DatumGetInt32(required_attr(tuple, rel, column));
+}
+
 /*
  * Read the release with this id or, if name is given, of this name, as it is
  * now.  Returns false if there is none.
@@ -244,13 +250,15 @@ read_release(int32 release_id, const char *name, ReleaseRow *row)
 	{
 		char	   *state;
 
-		row->release_id = DatumGetInt32(required_attr(tuple, rel, "release_id"));
+		row->release_id = required_int32(tuple, rel, "release_id");
 		row->name = *DatumGetName(required_attr(tuple, rel, "name"));
 		state = TextDatumGetCString(required_attr(tuple, rel, "state"));
 		strlcpy(row->state, state, sizeof(row->state));
 		pfree(state);
-		row->starts_on = DatumGetDateADT(required_attr(tuple, rel, "starts_on"));
-		row->ends_on = DatumGetDateADT(required_attr(tuple, rel, "ends_on"));
+		row->starts_on =
+			DatumGetDateADT(required_attr(tuple, rel, "starts_on"));
+		row->ends_on =
+			DatumGetDateADT(required_attr(tuple, rel, "ends_on"));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -520,6 +528,13 @@ visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
 /* ---- Visible sets ---- */
 
 static bool
+text_equal(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static bool
 kinds_contain(ArrayType *kinds, const char *kind)
 {
 	Datum	   *elems;
@@ -527,7 +542,8 @@ kinds_contain(ArrayType *kinds, const char *kind)
 	int			n;
 	int			i;
 
-	deconstruct_array(kinds, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	deconstruct_array(kinds, TEXTOID, -1, false, TYPALIGN_INT,
+					  &elems, &nulls, &n);
 	for (i = 0; i < n; i++)
 	{
 		if (!nulls[i] &&
@@ -554,13 +570,11 @@ read_visible_set(int32 release_id, text *setting, VisibleSet *set)
 						1, &key);
 	while (!found && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
 	{
-		text	   *name = DatumGetTextPP(required_attr(tuple, scan.rel, "setting"));
+		Datum		name = required_attr(tuple, scan.rel, "setting");
 
-		if (VARSIZE_ANY_EXHDR(name) == VARSIZE_ANY_EXHDR(setting) &&
-			memcmp(VARDATA_ANY(name), VARDATA_ANY(setting),
-				   VARSIZE_ANY_EXHDR(name)) == 0)
+		if (text_equal(DatumGetTextPP(name), setting))
 		{
-			set->set_id = DatumGetInt32(required_attr(tuple, scan.rel, "set_id"));
+			set->set_id = required_int32(tuple, scan.rel, "set_id");
 			found = true;
 		}
 	}
@@ -573,19 +587,20 @@ read_visible_set(int32 release_id, text *setting, VisibleSet *set)
 	caredata_scan_begin(&scan, "visible_set", "visible_set_pkey", 1, &key);
 	tuple = caredata_scan_next(&scan);
 	if (HeapTupleIsValid(tuple) &&
-		DatumGetInt32(required_attr(tuple, scan.rel, "release_id")) == release_id)
+		required_int32(tuple, scan.rel, "release_id") == release_id)
 	{
 		Datum		value;
 
 		found = true;
 		set->relid = RelationGetRelid(scan.rel);
 		set->version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
-		set->chunks = DatumGetInt32(required_attr(tuple, scan.rel, "chunks"));
-		set->persons = DatumGetInt32(required_attr(tuple, scan.rel, "persons"));
-		set->visible_persons = DatumGetInt32(required_attr(tuple, scan.rel, "visible_persons"));
+		set->chunks = required_int32(tuple, scan.rel, "chunks");
+		set->persons = required_int32(tuple, scan.rel, "persons");
+		set->visible_persons =
+			required_int32(tuple, scan.rel, "visible_persons");
+		value = required_attr(tuple, scan.rel, "kinds");
 		set->rests_on_national =
-			kinds_contain(DatumGetArrayTypeP(required_attr(tuple, scan.rel, "kinds")),
-						  "national");
+			kinds_contain(DatumGetArrayTypeP(value), "national");
 
 		value = caredata_attr(&scan, tuple, "valid_until", &isnull);
 		set->has_valid_until = !isnull;
@@ -603,6 +618,7 @@ static void
 check_visible_set(const VisibleSet *set, const ReleaseRow *release)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	int64		age;
 
 	if (set->has_valid_until && server_date(now) > set->valid_until)
 		ereport(ERROR,
@@ -620,12 +636,12 @@ check_visible_set(const VisibleSet *set, const ReleaseRow *release)
 				 errmsg("release \"%s\" rests on the national data opt-out list, and none was imported",
 						NameStr(release->name)),
 				 errhint("The data controller has to run caredata.import_national_list().")));
-	if (TimestampDifferenceExceeds(set->national_list_at, now, 0) &&
-		(now - set->national_list_at) / USECS_PER_MINUTE >= national_list_max_age)
+	age = now - set->national_list_at;
+	if (age / USECS_PER_MINUTE >= national_list_max_age)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the national data opt-out list is %d days old, more than release \"%s\" may rest on",
-						(int) ((now - set->national_list_at) / USECS_PER_DAY),
+						(int) (age / USECS_PER_DAY),
 						NameStr(release->name)),
 				 errdetail("The limit is caredata.national_list_max_age."),
 				 errhint("The data controller has to import a newer list with caredata.import_national_list().")));
@@ -718,7 +734,8 @@ bitmap_read(const VisibleSet *set, const ReleaseRow *release)
 	int32		next = 0;
 	int32		key = set->set_id;
 
-	if (set->chunks < 0 || set->chunks > PG_INT32_MAX / CAREDATA_CHUNK_PERSONS + 1)
+	if (set->chunks < 0 ||
+		set->chunks > PG_INT32_MAX / CAREDATA_CHUNK_PERSONS + 1)
 		incomplete_set(release);
 
 	bitmap_make_room(set->relid, set->set_id, bytes);
@@ -744,15 +761,17 @@ bitmap_read(const VisibleSet *set, const ReleaseRow *release)
 	{
 		TupleDesc	desc = RelationGetDescr(scan.rel);
 		bool		isnull[3];
+		Datum		value;
 		int32		chunk;
 		int64		version;
-		Datum		value;
 		bytea	   *bits;
 
 		CHECK_FOR_INTERRUPTS();
 
-		chunk = DatumGetInt32(heap_getattr(tuple, chunk_attno, desc, &isnull[0]));
-		version = DatumGetInt64(heap_getattr(tuple, version_attno, desc, &isnull[1]));
+		value = heap_getattr(tuple, chunk_attno, desc, &isnull[0]);
+		chunk = DatumGetInt32(value);
+		value = heap_getattr(tuple, version_attno, desc, &isnull[1]);
+		version = DatumGetInt64(value);
 		value = heap_getattr(tuple, bits_attno, desc, &isnull[2]);
 		if (isnull[0] || isnull[1] || isnull[2] ||
 			chunk != next || chunk >= set->chunks || version > set->version)
@@ -823,13 +842,6 @@ visible_unpin(void *arg)
 	call->limit = 0;
 }
 
-static bool
-text_equal(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /* Whether what the call site knows holds for this call. */
 static inline bool
 call_is_ready(VisibleCall *call, FunctionCallInfo fcinfo)
@@ -853,6 +865,7 @@ static pg_noinline VisibleCall *
 call_prepare(FunctionCallInfo fcinfo)
 {
 	VisibleCall *call = (VisibleCall *) fcinfo->flinfo->fn_extra;
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 	int32		release_id = PG_GETARG_INT32(1);
 	text	   *setting = PG_GETARG_TEXT_PP(2);
 	ReleaseRow	release;
@@ -871,10 +884,10 @@ call_prepare(FunctionCallInfo fcinfo)
 
 	if (call == NULL)
 	{
-		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(VisibleCall));
+		call = MemoryContextAllocZero(context, sizeof(VisibleCall));
 		call->unpin.func = visible_unpin;
 		call->unpin.arg = call;
-		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &call->unpin);
+		MemoryContextRegisterResetCallback(context, &call->unpin);
 		fcinfo->flinfo->fn_extra = call;
 	}
 	else
@@ -890,7 +903,7 @@ call_prepare(FunctionCallInfo fcinfo)
 		get_fn_expr_arg_stable(fcinfo->flinfo, 2);
 	if (!call->constant)
 	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		MemoryContext old = MemoryContextSwitchTo(context);
 
 		if (call->setting != NULL)
 			pfree(call->setting);
@@ -983,9 +996,9 @@ shown_prepare(CaredataShownSets **result, MemoryContext context,
 		VisibleBitmap *bitmap;
 
 		set.relid = RelationGetRelid(scan.rel);
-		set.set_id = DatumGetInt32(required_attr(tuple, scan.rel, "set_id"));
+		set.set_id = required_int32(tuple, scan.rel, "set_id");
 		set.version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
-		set.chunks = DatumGetInt32(required_attr(tuple, scan.rel, "chunks"));
+		set.chunks = required_int32(tuple, scan.rel, "chunks");
 
 		bitmap = bitmap_cached(&set);
 		if (bitmap == NULL)
@@ -1064,7 +1077,8 @@ caredata_visible_support(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(NULL);
 	request = (SupportRequestSelectivity *) node;
 	if (list_length(request->args) != 3 ||
-		!IsA(lsecond(request->args), Const) || !IsA(lthird(request->args), Const))
+		!IsA(lsecond(request->args), Const) ||
+		!IsA(lthird(request->args), Const))
 		PG_RETURN_POINTER(NULL);
 	release = lsecond_node(Const, request->args);
 	setting = lthird_node(Const, request->args);
