@@ -203,10 +203,13 @@ SELECT public.link_cases('first');
 SELECT public.take_digest('0 workers');
 SET max_parallel_workers_per_gather = 2;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-SET force_parallel_mode = on;
+-- the setting was renamed in 16
+SELECT count(set_config(name, 'on', false)) AS forced FROM pg_settings
+WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT public.link_cases('second');
 SELECT public.take_digest('2 workers, another order');
-RESET force_parallel_mode;
+SELECT count(set_config(name, 'off', false)) AS not_forced FROM pg_settings
+WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SET enable_hashjoin = off; SET enable_hashagg = off; SET work_mem = '64kB';
 SELECT public.link_cases('third');
 SELECT public.take_digest('merge joins, third order');

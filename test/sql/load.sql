@@ -297,7 +297,10 @@ CALL public.run('0 workers', 1);
 SET max_parallel_workers_per_gather = 2;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 CALL public.run('2 workers, another order', 2);
-SET force_parallel_mode = on; SET enable_hashjoin = off; SET enable_hashagg = off;
+-- the setting was renamed in 16
+SELECT count(set_config(name, 'on', false)) AS forced FROM pg_settings
+WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SET enable_hashjoin = off; SET enable_hashagg = off;
 CALL public.run('merge joins, a third order', 3);
 RESET ALL;
 SELECT count(*) AS runs, count(DISTINCT identities) AS identities, count(DISTINCT records) AS records,

@@ -75,8 +75,10 @@ rename "$keys/one", "$keys/away";
 is($node->safe_psql('postgres', $same), 200, 'the file is away: a new session inherits the key');
 is( $node->safe_psql('postgres', q{SELECT source, usable FROM caredata.key_status() WHERE kind = 'master'}),
 	'file, when the server started|t', 'key_status() says since when');
-$node->safe_psql('postgres', q{SET force_parallel_mode = on; SET parallel_setup_cost = 0;} . $same);
-is($node->safe_psql('postgres', "SET force_parallel_mode = on; $same"), 200, 'and so does a parallel worker');
+# renamed in 16, and the old name is gone in 18
+my $forced = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+$node->safe_psql('postgres', "SET $forced = on; SET parallel_setup_cost = 0; $same");
+is($node->safe_psql('postgres', "SET $forced = on; $same"), 200, 'and so does a parallel worker');
 is( $node->safe_psql('postgres',
 		q{SELECT count(*) FROM caredata.master_key_in_use() WHERE loaded_at BETWEEN pg_postmaster_start_time() - interval '1 minute' AND pg_postmaster_start_time() + interval '1 minute'}),
 	1, 'loaded when the server started');
@@ -347,7 +349,7 @@ unlike(slurp_file($node->logfile, $log_start), qr/ERROR-TEXT/, 'what it says on 
 unlink "$keys/command";
 is($node->safe_psql('postgres', $digest), $now, 'it is not run again');
 $node->reload;
-is($node->safe_psql('postgres', "SET force_parallel_mode = on; $digest"), $now, 'nor after a reload');
+is($node->safe_psql('postgres', "SET $forced = on; $digest"), $now, 'nor after a reload');
 
 # arguments are arguments, whatever is in them
 start_with_command('test "$#" = 3 && test "$1" = "a b" && test "$2" = \'$(touch ' . "$keys/touched" . '); *\' && test "$3" = "" && exec head -c 64 ' . "$keys/three",
