@@ -29,6 +29,7 @@ OBJS = \
 	src/postcode.o \
 	src/postcode_parse.o \
 	src/pseudonym.o \
+	src/release_gate.o \
 	src/resolve.o \
 	src/visible.o
 

@@ -143,10 +143,6 @@ SELECT pg_catalog.pg_extension_config_dump('caredata.release_column', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.release_event', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.release_event_event_id_seq', '');
 
-CREATE TRIGGER catalog_changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON caredata.release
-	FOR EACH STATEMENT EXECUTE FUNCTION caredata.catalog_changed();
-
 -- ------------------------------------------------------------ who is asking
 
 CREATE FUNCTION caredata.requester() RETURNS name[]

@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "keyring.h"
+#include "release_gate.h"
 #include "visible.h"
 
 CAREDATA_MODULE_MAGIC;
@@ -28,6 +29,7 @@ _PG_init(void)
 	caredata_catalog_init(process_shared_preload_libraries_in_progress);
 	caredata_keyring_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
+	caredata_release_gate_init();
 
 	MarkGUCPrefixReserved("caredata");
 }

@@ -1,15 +1,16 @@
 /*
  * catalog.c
- *		Reading the extension's own tables from C, and hearing of changes.
+ *		Reading the extension's own tables from C, and telling of changes.
  *
  * The tables are read without a privilege check: the caller is a reader of a
  * release, the rows are the extension's.  Only the modules of this library
  * come here, each for one table, and none hands a row to the caller.
  *
- * Changes are heard of by relation cache invalidation.  The trigger
+ * Changes are told by relation cache invalidation.  The trigger
  * caredata.catalog_changed() on a catalogue table invalidates the relation
  * cache entry of its table, which PostgreSQL delivers to every backend, every
- * parallel worker and every standby at commit.  Nothing is sent by hand.
+ * parallel worker and every standby at commit.  Who keeps something of the
+ * table registers for that (keyring.c); nothing is sent by hand.
  */
 #include "postgres.h"
 
@@ -31,8 +32,6 @@
 #include "compat.h"
 
 static bool library_preloaded = false;
-static bool callback_registered = false;
-static uint64 catalog_epoch = 1;
 
 PG_FUNCTION_INFO_V1(caredata_catalog_changed);
 
@@ -137,22 +136,29 @@ caredata_attr(CaredataScan *scan, HeapTuple tuple, const char *column,
 	return heap_getattr(tuple, attno, RelationGetDescr(scan->rel), isnull);
 }
 
-static void
-catalog_relcache_callback(Datum arg, Oid relid)
+Datum
+caredata_required_attr(HeapTuple tuple, Relation rel, const char *column)
 {
-	/* any relation: an epoch too many costs one re-read, no more */
-	catalog_epoch++;
+	AttrNumber	attno = get_attnum(RelationGetRelid(rel), column);
+	Datum		value;
+	bool		isnull = true;
+
+	value = (Datum) 0;
+	if (attno != InvalidAttrNumber)
+		value = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("column \"%s\" of table \"caredata.%s\" is missing or null",
+						column, RelationGetRelationName(rel)),
+				 errhint("The library and the installed SQL may differ in version; run ALTER EXTENSION caredata UPDATE.")));
+	return value;
 }
 
-uint64
-caredata_catalog_epoch(void)
+int32
+caredata_required_int32(HeapTuple tuple, Relation rel, const char *column)
 {
-	if (!callback_registered)
-	{
-		CacheRegisterRelcacheCallback(catalog_relcache_callback, (Datum) 0);
-		callback_registered = true;
-	}
-	return catalog_epoch;
+	return DatumGetInt32(caredata_required_attr(tuple, rel, column));
 }
 
 /*

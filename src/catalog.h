@@ -49,12 +49,10 @@ extern void caredata_scan_end(CaredataScan *scan);
 extern Datum caredata_attr(CaredataScan *scan, HeapTuple tuple,
 						   const char *column, bool *isnull);
 
-/*
- * A counter that moves whenever one of the catalogue tables that carry the
- * caredata.catalog_changed() trigger changes in a transaction this backend
- * has heard of.  Caches keep the value they were filled under and are stale
- * once it differs.
- */
-extern uint64 caredata_catalog_epoch(void);
+/* The same for a column that cannot be null (data_corrupted if it is). */
+extern Datum caredata_required_attr(HeapTuple tuple, Relation rel,
+									const char *column);
+extern int32 caredata_required_int32(HeapTuple tuple, Relation rel,
+									 const char *column);
 
 #endif							/* CAREDATA_CATALOG_H */

@@ -59,6 +59,7 @@
 #include "handle.h"
 #include "keyring.h"
 #include "pseudonym_block.h"
+#include "release_gate.h"
 #include "visible.h"
 
 StaticAssertDecl(PSEUDONYM_BYTES == CAREDATA_BLOCK_BYTES,

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "keyring.h"
 #include "pseudonym_block.h"
+#include "release_gate.h"
 #include "visible.h"
 
 PG_FUNCTION_INFO_V1(caredata_renewed_pseudonym);

@@ -23,37 +23,26 @@
  * while later statements of the session read a newer one.
  *
  * What is in doubt raises: an unknown set, a missing chunk, a list that is
- * absent or too old, a day on which the set no longer holds, a table whose row
- * security was switched off.
+ * absent or too old, a day on which the set no longer holds.  Whether the release
+ * is open at all is release_gate.c's question.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/stratnum.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
-#include "executor/executor.h"
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "nodes/supportnodes.h"
-#include "parser/parse_relation.h"
-#include "pgtime.h"
-#include "rewrite/rowsecurity.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/datetime.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -61,12 +50,11 @@
 #include "catalog.h"
 #include "compat.h"
 #include "handle.h"
+#include "release_gate.h"
 #include "visible.h"
 
 /* Unpinned bitmaps beyond this many bytes are dropped, the oldest first. */
 #define BITMAP_CACHE_BYTES	(8 * 1024 * 1024)
-
-#define DEFINER_SUFFIX		"_definer"
 
 /* A visible set in memory, in a memory context of its own. */
 typedef struct VisibleBitmap
@@ -117,16 +105,6 @@ typedef struct VisibleSet
 	TimestampTz national_list_at;
 } VisibleSet;
 
-/* The row of a release, as far as it concerns its being open. */
-typedef struct ReleaseRow
-{
-	int32		release_id;
-	NameData	name;
-	char		state[16];
-	DateADT		starts_on;
-	DateADT		ends_on;
-} ReleaseRow;
-
 /*
  * How old the national data opt-out list may be, in minutes, counted from the
  * request that it answers.  A release whose sets rest on an older one raises.
@@ -135,395 +113,14 @@ typedef struct ReleaseRow
  */
 static int	national_list_max_age = 28 * 24 * 60;
 
-static ExecutorCheckPerms_hook_type next_check_perms_hook = NULL;
-
 static MemoryContext bitmap_context = NULL;
 static dlist_head bitmaps = DLIST_STATIC_INIT(bitmaps);
 
 PG_FUNCTION_INFO_V1(caredata_visible);
 PG_FUNCTION_INFO_V1(caredata_visible_support);
-PG_FUNCTION_INFO_V1(caredata_today);
 PG_FUNCTION_INFO_V1(caredata_chunk_bits_accumulate);
 PG_FUNCTION_INFO_V1(caredata_chunk_or);
 PG_FUNCTION_INFO_V1(caredata_chunk_without);
-
-/* ---- Time ---- */
-
-/*
- * The date of a moment in the server's own time zone.  Not the session's:
- * with TimeZone a reader could make an agreement last half a day longer.
- */
-static DateADT
-server_date(TimestampTz moment)
-{
-	struct pg_tm tm;
-	fsec_t		fsec;
-	int			tz;
-
-	if (timestamp2tm(moment, &tz, &tm, &fsec, NULL, log_timezone) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
-	return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
-}
-
-/* caredata.today(): the date at which the statement began. */
-Datum
-caredata_today(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATEADT(server_date(GetCurrentStatementStartTimestamp()));
-}
-
-/* Year, month, day, whatever the session's DateStyle. */
-static char *
-date_string(DateADT date)
-{
-	int			year;
-	int			month;
-	int			day;
-
-	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	return psprintf("%04d-%02d-%02d", year, month, day);
-}
-
-/* ---- Releases ---- */
-
-static Datum
-required_attr(HeapTuple tuple, Relation rel, const char *column)
-{
-	AttrNumber	attno = get_attnum(RelationGetRelid(rel), column);
-	Datum		value;
-	bool		isnull = true;
-
-	value = (Datum) 0;
-	if (attno != InvalidAttrNumber)
-		value = heap_getattr(tuple, attno, RelationGetDescr(rel), &isnull);
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("column \"%s\" of table \"caredata.%s\" is missing or null",
-						column, RelationGetRelationName(rel)),
-				 errhint("The library and the installed SQL may differ in version; run ALTER EXTENSION caredata UPDATE.")));
-	return value;
-}
-
-static int32
-required_int32(HeapTuple tuple, Relation rel, const char *column)
-{
-	return DatumGetInt32(required_attr(tuple, rel, column));
-}
-
-/*
- * Read the release with this id or, if name is given, of this name, as it is
- * now.  Returns false if there is none.
- */
-static bool
-read_release(int32 release_id, const char *name, ReleaseRow *row)
-{
-	Relation	rel = caredata_open_table("release");
-	const char *index = name ? "release_name_key" : "release_pkey";
-	Oid			indexid = get_relname_relid(index, RelationGetNamespace(rel));
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-	NameData	key_name;
-
-	if (!OidIsValid(indexid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index \"caredata.%s\" does not exist", index)));
-
-	if (name != NULL)
-	{
-		namestrcpy(&key_name, name);
-		ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "name"),
-					BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&key_name));
-	}
-	else
-		ScanKeyInit(&key, get_attnum(RelationGetRelid(rel), "release_id"),
-					BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(release_id));
-
-	/* a NULL snapshot is a fresh one */
-	scan = systable_beginscan(rel, indexid, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		char	   *state;
-
-		row->release_id = required_int32(tuple, rel, "release_id");
-		row->name = *DatumGetName(required_attr(tuple, rel, "name"));
-		state = TextDatumGetCString(required_attr(tuple, rel, "state"));
-		strlcpy(row->state, state, sizeof(row->state));
-		pfree(state);
-		row->starts_on =
-			DatumGetDateADT(required_attr(tuple, rel, "starts_on"));
-		row->ends_on =
-			DatumGetDateADT(required_attr(tuple, rel, "ends_on"));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return HeapTupleIsValid(tuple);
-}
-
-static void
-check_release_row(const ReleaseRow *row)
-{
-	DateADT		today;
-
-	if (strcmp(row->state, "suspended") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" is suspended", NameStr(row->name)),
-				 errhint("Ask the data controller; they can resume it.")));
-	if (strcmp(row->state, "ended") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" has ended", NameStr(row->name)),
-				 errhint("A new purpose or term needs a new release; ask the data controller.")));
-	if (strcmp(row->state, "active") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" is not active", NameStr(row->name)),
-				 errhint("It has to be approved and activated; ask the data controller.")));
-
-	/* the clock, not the start of the statement: that may lie days back */
-	today = server_date(GetCurrentTimestamp());
-	if (today < row->starts_on)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" has not started", NameStr(row->name)),
-				 errdetail("Its term starts on %s.", date_string(row->starts_on)),
-				 errhint("Ask the data controller if it should have.")));
-	if (today > row->ends_on)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" has expired", NameStr(row->name)),
-				 errdetail("Its term ended on %s.", date_string(row->ends_on)),
-				 errhint("A longer term needs a new agreement; ask the data controller.")));
-}
-
-static void
-get_open_release(int32 release_id, ReleaseRow *row)
-{
-	if (!read_release(release_id, NULL, row))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the release does not exist"),
-				 errhint("Ask the data controller.")));
-	check_release_row(row);
-}
-
-void
-caredata_check_release_open(int32 release_id)
-{
-	ReleaseRow	row;
-
-	if (read_release(release_id, NULL, &row))
-		check_release_row(&row);
-}
-
-/*
- * The views of a release belong to its definer.  A statement that reads a
- * table with the rights of one is a statement on the release, and is checked
- * even if it never comes to a row: an expired release must not look empty.
- */
-static bool
-check_perms_as(Oid roleid, ReleaseRow *row, bool *is_definer,
-			   bool ereport_on_violation)
-{
-	char	   *name = GetUserNameFromId(roleid, true);
-	size_t		length = name ? strlen(name) : 0;
-
-	*is_definer = false;
-	if (length <= strlen(DEFINER_SUFFIX) ||
-		strcmp(name + length - strlen(DEFINER_SUFFIX), DEFINER_SUFFIX) != 0)
-		return true;
-	name[length - strlen(DEFINER_SUFFIX)] = '\0';
-
-	/* the schema alone could be anybody's */
-	if (!OidIsValid(get_extension_oid("caredata", true)))
-		return true;
-	if (!read_release(0, name, row))
-		return true;
-	*is_definer = true;
-
-	if (!ereport_on_violation && strcmp(row->state, "active") != 0)
-		return false;
-	caredata_require_preload();
-	check_release_row(row);
-	return true;
-}
-
-/* Is this the call of visible() that a policy of the release has? */
-static bool
-is_policy_of(Expr *qual, int32 release_id)
-{
-	FuncExpr   *call = (FuncExpr *) qual;
-	Const	   *handle;
-	char	   *name;
-
-	if (qual == NULL || !IsA(qual, FuncExpr) || list_length(call->args) != 3)
-		return false;
-	name = get_func_name(call->funcid);
-	if (name == NULL || strcmp(name, "visible") != 0 ||
-		get_func_namespace(call->funcid) != get_namespace_oid("caredata", true))
-		return false;
-	handle = (Const *) lsecond(call->args);
-	return IsA(handle, Const) && !handle->constisnull &&
-		DatumGetInt32(handle->constvalue) == release_id;
-}
-
-/*
- * A table of persons that a definer reads has to be under row security, by
- * the policy of the release and no other: one ALTER TABLE or DROP POLICY by
- * mistake, and a release would show everybody, or look empty.  Public facts
- * have no person_id.  Partitions are read through their parent, whose policies
- * are the ones that count.
- */
-static bool
-check_table_protected(Oid relid, Oid definer, const ReleaseRow *release,
-					  bool ereport_on_violation)
-{
-	char		relkind = get_rel_relkind(relid);
-	Relation	rel;
-	bool		enabled;
-	bool		own_policy = false;
-	char	   *other_policy = NULL;
-
-	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
-		get_attnum(relid, "person_id") == InvalidAttrNumber)
-		return true;
-
-	rel = table_open(relid, AccessShareLock);
-	enabled = check_enable_rls(relid, definer, true) == RLS_ENABLED;
-	if (enabled && rel->rd_rsdesc != NULL)
-	{
-		ListCell   *lc;
-
-		foreach(lc, rel->rd_rsdesc->policies)
-		{
-			RowSecurityPolicy *policy = (RowSecurityPolicy *) lfirst(lc);
-			Oid		   *roles = (Oid *) ARR_DATA_PTR(policy->roles);
-			bool		applies = false;
-			int			i;
-
-			if (!policy->permissive ||
-				(policy->polcmd != '*' && policy->polcmd != ACL_SELECT_CHR))
-				continue;
-			for (i = 0; i < ARR_DIMS(policy->roles)[0] && !applies; i++)
-				applies = roles[i] == ACL_ID_PUBLIC ||
-					has_privs_of_role(definer, roles[i]);
-			if (!applies)
-				continue;
-			if (is_policy_of(policy->qual, release->release_id))
-				own_policy = true;
-			else
-				other_policy = pstrdup(policy->policy_name);
-		}
-	}
-
-	if (ereport_on_violation)
-	{
-		char	   *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-													   RelationGetRelationName(rel));
-
-		if (!rel->rd_rel->relrowsecurity)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("row security of table %s is off", table),
-					 errhint("The DBA has to run: ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-							 table)));
-		if (!enabled)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("role \"%s\" bypasses row security",
-							GetUserNameFromId(definer, false)),
-					 errhint("The definer of a release owns no table and is neither SUPERUSER nor BYPASSRLS.")));
-		if (other_policy != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("policy \"%s\" of table %s is not that of release \"%s\"",
-							other_policy, table, NameStr(release->name)),
-					 errhint("It would show persons whom the release does not; the DBA has to drop it.")));
-		if (!own_policy)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("table %s has no policy of release \"%s\"",
-							table, NameStr(release->name)),
-					 errhint("The DBA has to restore it, or the release has to be ended and made anew.")));
-	}
-	table_close(rel, AccessShareLock);
-	return enabled && own_policy && other_policy == NULL;
-}
-
-/*
- * A view in the schema of a release has to belong to the release's definer.
- * After a restore without the roles it belongs to the superuser who restored,
- * whom no policy stops, and so would whoever is granted the view be.
- */
-static bool
-check_view_owner(Oid relid, bool ereport_on_violation)
-{
-	char	   *schema;
-	char	   *owner;
-	ReleaseRow	release;
-	Relation	rel;
-
-	if (relid < FirstNormalObjectId || get_rel_relkind(relid) != RELKIND_VIEW)
-		return true;
-	schema = get_namespace_name(get_rel_namespace(relid));
-	if (schema == NULL || !OidIsValid(get_extension_oid("caredata", true)) ||
-		!read_release(0, schema, &release))
-		return true;
-
-	rel = table_open(relid, AccessShareLock);
-	owner = GetUserNameFromId(rel->rd_rel->relowner, true);
-	table_close(rel, AccessShareLock);
-	if (owner != NULL &&
-		strcmp(owner, psprintf("%s" DEFINER_SUFFIX, schema)) == 0)
-		return true;
-	if (ereport_on_violation)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("view %s does not belong to the definer of its release",
-						quote_qualified_identifier(schema, get_rel_name(relid))),
-				 errhint("Restore the server's roles before the database; make no views of your own in the schema of a release.")));
-	return false;
-}
-
-static bool
-visible_check_perms(CAREDATA_CHECK_PERMS_ARGS)
-{
-	ListCell   *lc;
-	Oid			checked = InvalidOid;
-	bool		is_definer = false;
-	ReleaseRow	release;
-
-	if (next_check_perms_hook &&
-		!next_check_perms_hook(CAREDATA_CHECK_PERMS_PASS))
-		return false;
-
-	foreach(lc, CAREDATA_CHECK_PERMS_LIST)
-	{
-		CaredataCheckPerms *read = (CaredataCheckPerms *) lfirst(lc);
-		Oid			roleid = read->checkAsUser;
-
-		if (!check_view_owner(read->relid, ereport_on_violation))
-			return false;
-		if (!OidIsValid(roleid))
-			continue;
-		if (roleid != checked &&
-			!check_perms_as(roleid, &release, &is_definer, ereport_on_violation))
-			return false;
-		checked = roleid;
-		/* partitions have nothing required of them: their parent has */
-		if (is_definer && read->requiredPerms != 0 &&
-			!check_table_protected(read->relid, roleid, &release,
-								   ereport_on_violation))
-			return false;
-	}
-	return true;
-}
 
 /* ---- Visible sets ---- */
 
@@ -570,11 +167,11 @@ read_visible_set(int32 release_id, text *setting, VisibleSet *set)
 						1, &key);
 	while (!found && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
 	{
-		Datum		name = required_attr(tuple, scan.rel, "setting");
+		Datum		name = caredata_required_attr(tuple, scan.rel, "setting");
 
 		if (text_equal(DatumGetTextPP(name), setting))
 		{
-			set->set_id = required_int32(tuple, scan.rel, "set_id");
+			set->set_id = caredata_required_int32(tuple, scan.rel, "set_id");
 			found = true;
 		}
 	}
@@ -587,18 +184,19 @@ read_visible_set(int32 release_id, text *setting, VisibleSet *set)
 	caredata_scan_begin(&scan, "visible_set", "visible_set_pkey", 1, &key);
 	tuple = caredata_scan_next(&scan);
 	if (HeapTupleIsValid(tuple) &&
-		required_int32(tuple, scan.rel, "release_id") == release_id)
+		caredata_required_int32(tuple, scan.rel, "release_id") == release_id)
 	{
 		Datum		value;
 
 		found = true;
 		set->relid = RelationGetRelid(scan.rel);
-		set->version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
-		set->chunks = required_int32(tuple, scan.rel, "chunks");
-		set->persons = required_int32(tuple, scan.rel, "persons");
+		set->version =
+			DatumGetInt64(caredata_required_attr(tuple, scan.rel, "version"));
+		set->chunks = caredata_required_int32(tuple, scan.rel, "chunks");
+		set->persons = caredata_required_int32(tuple, scan.rel, "persons");
 		set->visible_persons =
-			required_int32(tuple, scan.rel, "visible_persons");
-		value = required_attr(tuple, scan.rel, "kinds");
+			caredata_required_int32(tuple, scan.rel, "visible_persons");
+		value = caredata_required_attr(tuple, scan.rel, "kinds");
 		set->rests_on_national =
 			kinds_contain(DatumGetArrayTypeP(value), "national");
 
@@ -615,16 +213,16 @@ read_visible_set(int32 release_id, text *setting, VisibleSet *set)
 
 /* Raise unless what the set rests on is in force today. */
 static void
-check_visible_set(const VisibleSet *set, const ReleaseRow *release)
+check_visible_set(const VisibleSet *set, const CaredataReleaseRow *release)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int64		age;
 
-	if (set->has_valid_until && server_date(now) > set->valid_until)
+	if (set->has_valid_until && caredata_server_date(now) > set->valid_until)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("visible sets of release \"%s\" held until %s only",
-						NameStr(release->name), date_string(set->valid_until)),
+						NameStr(release->name), caredata_date_string(set->valid_until)),
 				 errdetail("An objection dated ahead has come into force since."),
 				 errhint("The data controller has to run caredata.refresh_visible_sets(), best every day.")));
 
@@ -707,7 +305,7 @@ bitmap_make_room(Oid relid, int32 set_id, Size wanted)
 }
 
 static void
-incomplete_set(const ReleaseRow *release)
+incomplete_set(const CaredataReleaseRow *release)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -721,7 +319,7 @@ incomplete_set(const ReleaseRow *release)
  * an error leaves nothing behind, and joins the cache when it is whole.
  */
 static VisibleBitmap *
-bitmap_read(const VisibleSet *set, const ReleaseRow *release)
+bitmap_read(const VisibleSet *set, const CaredataReleaseRow *release)
 {
 	MemoryContext context;
 	VisibleBitmap *bitmap;
@@ -821,7 +419,7 @@ bitmap_cached(const VisibleSet *set)
 }
 
 static VisibleBitmap *
-bitmap_get(const VisibleSet *set, const ReleaseRow *release)
+bitmap_get(const VisibleSet *set, const CaredataReleaseRow *release)
 {
 	VisibleBitmap *bitmap = bitmap_cached(set);
 
@@ -868,12 +466,12 @@ call_prepare(FunctionCallInfo fcinfo)
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 	int32		release_id = PG_GETARG_INT32(1);
 	text	   *setting = PG_GETARG_TEXT_PP(2);
-	ReleaseRow	release;
+	CaredataReleaseRow	release;
 	VisibleSet	set;
 
 	caredata_require_preload();
 	caredata_check_release_member(release_id);
-	get_open_release(release_id, &release);
+	caredata_get_open_release(release_id, &release);
 	if (!read_visible_set(release_id, setting, &set))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -996,16 +594,17 @@ shown_prepare(CaredataShownSets **result, MemoryContext context,
 		VisibleBitmap *bitmap;
 
 		set.relid = RelationGetRelid(scan.rel);
-		set.set_id = required_int32(tuple, scan.rel, "set_id");
-		set.version = DatumGetInt64(required_attr(tuple, scan.rel, "version"));
-		set.chunks = required_int32(tuple, scan.rel, "chunks");
+		set.set_id = caredata_required_int32(tuple, scan.rel, "set_id");
+		set.version =
+			DatumGetInt64(caredata_required_attr(tuple, scan.rel, "version"));
+		set.chunks = caredata_required_int32(tuple, scan.rel, "chunks");
 
 		bitmap = bitmap_cached(&set);
 		if (bitmap == NULL)
 		{
-			ReleaseRow	release;
+			CaredataReleaseRow	release;
 
-			if (!read_release(release_id, NULL, &release))
+			if (!caredata_read_release(release_id, NULL, &release))
 				continue;
 			bitmap = bitmap_read(&set, &release);
 		}
@@ -1198,7 +797,4 @@ caredata_visible_init(void)
 							28 * 24 * 60, 1, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MIN,
 							NULL, NULL, NULL);
-
-	next_check_perms_hook = ExecutorCheckPerms_hook;
-	ExecutorCheckPerms_hook = visible_check_perms;
 }

@@ -1,6 +1,6 @@
 /*
  * visible.h
- *		The policy of the care tables, and whether a release is open.
+ *		The policy of the care tables.
  */
 #ifndef CAREDATA_VISIBLE_H
 #define CAREDATA_VISIBLE_H
@@ -15,17 +15,8 @@
 #define CAREDATA_CHUNK_PERSONS	(1 << CAREDATA_CHUNK_SHIFT)
 #define CAREDATA_CHUNK_BYTES	(CAREDATA_CHUNK_PERSONS / 8)
 
-/* Setting caredata.national_list_max_age and the permission check hook. */
+/* Setting caredata.national_list_max_age. */
 extern void caredata_visible_init(void);
-
-/*
- * Raise unless the release is active and today is within its term
- * (object_not_in_prerequisite_state).  Unlike visible sets, which are seen
- * under the statement's snapshot, the state counts as it is now: a release
- * suspended or ended is closed to every statement from then on, in whatever
- * transaction.  A domain that no release was drafted for has no state.
- */
-extern void caredata_check_release_open(int32 release_id);
 
 /*
  * Whether any visible set of the release holds the person, under the running

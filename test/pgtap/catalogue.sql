@@ -176,7 +176,7 @@ SELECT is_empty(
 	  JOIN pg_extension e ON e.extname = 'caredata'
 	  WHERE s.relkind = 'S' AND d.refobjid = ANY (e.extconfig) AND NOT s.oid = ANY (e.extconfig)$$,
 	'the sequence of a dumped table is dumped');
-SELECT has_trigger('caredata', 'release', 'catalog_changed', 'server processes hear of changes of releases');
+SELECT has_trigger('caredata', 'domain_key', 'catalog_changed', 'server processes hear of changes of keys');
 
 -- Grants of the roles.
 SELECT is_empty(
