@@ -16,21 +16,31 @@ EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" \
 MODULE_big = caredata
 OBJS = \
 	src/agreement.o \
+	src/blake2b.o \
 	src/caredata.o \
 	src/catalog.o \
+	src/compat_digest.o \
+	src/date_shift.o \
+	src/domain_call.o \
+	src/ff1.o \
 	src/field.o \
+	src/field_message.o \
 	src/field_parse.o \
+	src/format_preserving.o \
 	src/handle.o \
 	src/keyring.o \
 	src/master_command.o \
 	src/master_command_parse.o \
+	src/nhs_like.o \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
+	src/one_way.o \
 	src/postcode.o \
 	src/postcode_parse.o \
 	src/pseudonym.o \
 	src/release_gate.o \
 	src/resolve.o \
+	src/salted_hash.o \
 	src/visible.o
 
 # The install script is the concatenation of these, in dependency order: a
@@ -43,6 +53,10 @@ SQL_PARTS = \
 	sql/keyring.sql \
 	sql/pseudonym.sql \
 	sql/repseudonymise.sql \
+	sql/format_preserving.sql \
+	sql/one_way.sql \
+	sql/date_shift.sql \
+	sql/compat_digest.sql \
 	sql/dataset.sql \
 	sql/standard_dataset.sql \
 	sql/reference.sql \

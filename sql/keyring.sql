@@ -188,6 +188,29 @@ REVOKE ALL ON FUNCTION caredata.lock_domain(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.lock_domain(integer) IS
 	'Locks a pseudonym domain for a change of its keys; returns the newest generation';
 
+CREATE FUNCTION caredata.adopt_master_key() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- Two first uses at the same time must agree on the master key.
+	PERFORM caredata.lock_keyring();
+	IF NOT EXISTS (SELECT FROM caredata.master_key_check) THEN
+		IF EXISTS (SELECT FROM caredata.domain_key)
+		   OR EXISTS (SELECT FROM caredata.compat_secret) THEN
+			RAISE EXCEPTION 'the fingerprint of the master key is missing from this database'
+				USING ERRCODE = 'data_corrupted',
+					  HINT = 'Restore table caredata.master_key_check from a back-up.';
+		END IF;
+		INSERT INTO caredata.master_key_check (fingerprint)
+		VALUES (caredata.master_key_fingerprint());
+	END IF;
+END
+$body$;
+REVOKE ALL ON FUNCTION caredata.adopt_master_key() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.adopt_master_key() IS
+	'Binds the database to the master key in the file, at the first secret that is encrypted under it';
+
 CREATE FUNCTION caredata.create_domain(domain_name name, reader_role name DEFAULT NULL)
 	RETURNS integer
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -196,17 +219,7 @@ AS $body$
 DECLARE
 	new_id integer;
 BEGIN
-	-- Two first domains at the same time must agree on the master key.
-	PERFORM caredata.lock_keyring();
-	IF NOT EXISTS (SELECT FROM caredata.master_key_check) THEN
-		IF EXISTS (SELECT FROM caredata.domain_key) THEN
-			RAISE EXCEPTION 'the fingerprint of the master key is missing from this database'
-				USING ERRCODE = 'data_corrupted',
-					  HINT = 'Restore table caredata.master_key_check from a back-up.';
-		END IF;
-		INSERT INTO caredata.master_key_check (fingerprint)
-		VALUES (caredata.master_key_fingerprint());
-	END IF;
+	PERFORM caredata.adopt_master_key();
 
 	INSERT INTO caredata.domain (name, reader_role)
 	VALUES (create_domain.domain_name, create_domain.reader_role)
@@ -323,9 +336,12 @@ BEGIN
 
 	UPDATE caredata.domain_key k
 	SET wrapped_key = caredata.rewrap_domain_key(k.domain_id, k.generation, k.wrapped_key, k.fingerprint);
+	UPDATE caredata.compat_secret s
+	SET wrapped_secret = caredata.rewrap_secret(s.name, s.wrapped_secret);
 	UPDATE caredata.master_key_check m SET fingerprint = next, created_at = now();
 
 	-- Nothing is committed that does not open under the new key.
+	PERFORM caredata.check_secret(s.name, s.wrapped_secret) FROM caredata.compat_secret s;
 	FOR one IN SELECT k.domain_id, k.generation FROM caredata.domain_key k LOOP
 		PERFORM caredata.check_domain_key(one.domain_id, one.generation);
 		keys := keys + 1;
@@ -340,7 +356,7 @@ END
 $body$;
 REVOKE ALL ON FUNCTION caredata.rotate_master_key(text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.rotate_master_key(text) IS
-	'Encrypts every domain key under the master key in caredata.master_key_file_next instead of the present one, all or none; pseudonyms stay the same. Returns the number of keys';
+	'Encrypts every domain key and secret under the master key in caredata.master_key_file_next instead of the present one, all or none; pseudonyms stay the same. Returns the number of keys';
 
 -- ------------------------------------------------------------- destruction
 

@@ -1,7 +1,7 @@
 /*
  * keyring.c
- *		The master key, the domain keys under it, and the two primitives that
- *		use them: one AES-256 block and keyed BLAKE2b.
+ *		The master key, the domain keys under it, the two primitives that use
+ *		them, one AES-256 block and keyed BLAKE2b, and secrets from files.
  *
  * Hierarchy.  Every derivation is libsodium's crypto_kdf (keyed BLAKE2b) with
  * a context and a number of its own; they are fixed for ever, a change would
@@ -13,12 +13,19 @@
  *	domain key (32 random bytes, one per domain and generation)
  *		"cd_block" 1	AES-256 key of pid() and record_pid(bigint)
  *		"cd_hash_" 1	BLAKE2b key of record_pid(text)
+ *		"cd_1way_" 1	BLAKE2b key of pseudonym_of()
+ *		"cd_ff1__" 1	AES-256 key of fpe_encrypt() and nhs_like()
+ *		"cd_shift" 1	AES-256 key of shifted_date()
  *		"cd_check" 1	fingerprint of the domain key (8 bytes)
  *
  * A wrapped domain key is: version byte 1, nonce (24), XChaCha20-Poly1305
  * ciphertext (32) and tag (16); associated data: the label below, domain and
  * generation, four bytes each, big-endian.  A wrapped key that is moved to
  * another domain or generation does not open.
+ *
+ * A wrapped secret is a byte string of any length under the same wrapping key,
+ * laid out alike; associated data: "caredata secret", a zero byte and the
+ * secret's name, so that one does not open under another's name.
  *
  * Where key bytes are.  The master key is wiped as soon as the wrapping key is
  * derived; wrapping key, hash keys and everything in between live in
@@ -82,6 +89,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "blake2b.h"
 #include "catalog.h"
 #include "compat.h"
 #include "keyring.h"
@@ -94,11 +102,17 @@
 #define WRAPPED_VERSION		1
 #define WRAPPED_BYTES		(1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES)
 #define WRAP_LABEL			"caredata domain key"
+#define SECRET_LABEL		"caredata secret"
 
 StaticAssertDecl(KEY_BYTES == crypto_kdf_KEYBYTES,
 				 "key length of crypto_kdf");
 StaticAssertDecl(KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
 				 "key length of XChaCha20-Poly1305");
+StaticAssertDecl(BLAKE2B_KEY_BYTES == KEY_BYTES &&
+				 BLAKE2B_RESULT_BYTES == CAREDATA_BLOCK_BYTES,
+				 "lengths of keyed BLAKE2b");
+StaticAssertDecl(CAREDATA_WRAPPED_SECRET(0) == 1 + NONCE_BYTES + TAG_BYTES,
+				 "length of a wrapped secret");
 StaticAssertDecl(FINGERPRINT_BYTES <= crypto_kdf_BYTES_MIN,
 				 "fingerprints are cut from the shortest derivation");
 
@@ -112,7 +126,17 @@ struct CaredataKey
 	uint8		wrapped[WRAPPED_BYTES];
 	EVP_CIPHER_CTX *encrypt;
 	EVP_CIPHER_CTX *decrypt;
-	uint8	   *hash_key;		/* guarded, read-only */
+	EVP_CIPHER_CTX *further[CAREDATA_CIPHERS];	/* encrypt only */
+	uint8	   *hash_key;		/* guarded, read-only: the keys of hash_context */
+	Blake2bKey *hash_state;		/* the same, worked off; guarded, read-only */
+};
+
+/* Contexts of derivation, in the order of the enums in keyring.h. */
+static const char *const hash_context[CAREDATA_HASHES] = {
+	"cd_hash_", "cd_1way_"
+};
+static const char *const cipher_context[CAREDATA_CIPHERS] = {
+	"cd_ff1__", "cd_shift"
 };
 
 /* A row of caredata.domain_key, no secret in it. */
@@ -215,6 +239,8 @@ PG_FUNCTION_INFO_V1(caredata_master_key_fingerprint);
 PG_FUNCTION_INFO_V1(caredata_next_master_key_fingerprint);
 PG_FUNCTION_INFO_V1(caredata_master_key_in_use);
 PG_FUNCTION_INFO_V1(caredata_rewrap_domain_key);
+PG_FUNCTION_INFO_V1(caredata_rewrap_secret);
+PG_FUNCTION_INFO_V1(caredata_check_secret);
 PG_FUNCTION_INFO_V1(caredata_new_domain_key);
 PG_FUNCTION_INFO_V1(caredata_check_domain_key);
 
@@ -373,19 +399,18 @@ decode_key_file(const uint8 *contents, size_t length, uint8 *key)
 }
 
 /*
- * Read and check the file; contents and key are guarded buffers.  Does not
- * raise.  *error is errno where a system call failed.
+ * Check a file that holds a secret and read at most size bytes of it into a
+ * guarded buffer.  Does not raise.  *error is errno where a system call failed.
  */
-#define KEY_FILE_MAX	(2 * KEY_BYTES + 2)
-
 static KeyFileStatus
-read_key_file(const char *path, uint8 *contents, uint8 *key, int *error)
+read_secret_file(const char *path, uint8 *contents, size_t size,
+				 size_t *length, int *error)
 {
 	KeyFileStatus status = KEY_FILE_OK;
 	struct stat st;
-	size_t		length = 0;
 	int			fd;
 
+	*length = 0;
 	*error = 0;
 
 	/* O_NONBLOCK: a FIFO must not make the session wait */
@@ -410,16 +435,14 @@ read_key_file(const char *path, uint8 *contents, uint8 *key, int *error)
 	else if (in_data_directory(path))
 		status = KEY_FILE_DATA_DIRECTORY;
 
-	/* one byte more than allowed tells a longer file */
-	while (status == KEY_FILE_OK && length < KEY_FILE_MAX + 1)
+	while (status == KEY_FILE_OK && *length < size)
 	{
-		ssize_t		got = read(fd, contents + length,
-							   KEY_FILE_MAX + 1 - length);
+		ssize_t		got = read(fd, contents + *length, size - *length);
 
 		if (got == 0)
 			break;
 		if (got > 0)
-			length += got;
+			*length += got;
 		else if (errno != EINTR)
 		{
 			*error = errno;
@@ -427,7 +450,22 @@ read_key_file(const char *path, uint8 *contents, uint8 *key, int *error)
 		}
 	}
 	close(fd);
+	return status;
+}
 
+/*
+ * Read and check the master key file; contents and key are guarded buffers.
+ * One byte more than allowed is read, to tell a longer file.
+ */
+#define KEY_FILE_MAX	(2 * KEY_BYTES + 2)
+
+static KeyFileStatus
+read_key_file(const char *path, uint8 *contents, uint8 *key, int *error)
+{
+	KeyFileStatus status;
+	size_t		length;
+
+	status = read_secret_file(path, contents, KEY_FILE_MAX + 1, &length, error);
 	if (status == KEY_FILE_OK)
 		status = decode_key_file(contents, length, key);
 	return status;
@@ -450,6 +488,8 @@ static void
 report_key_file(KeyFileStatus status, const char *what, const char *path,
 				int error)
 {
+	bool		setting = path == master_key_file ||
+		path == master_key_file_next;
 	const char *message = NULL;
 	const char *hint = NULL;
 
@@ -466,14 +506,15 @@ report_key_file(KeyFileStatus status, const char *what, const char *path,
 					 errmsg("could not open the %s file: %m", what) :
 					 errmsg("could not read the %s file: %m", what),
 					 errdetail_log("The file is \"%s\".", path),
-					 errhint("Put the %s back where the setting points, or correct the setting and reload.", what)));
+					 setting ?
+					 errhint("Put the %s back where the setting points, or correct the setting and reload.", what) : 0));
 			break;
 		case KEY_FILE_NO_MEMORY:
 			report_no_guarded_memory();
 			break;
 		case KEY_FILE_NOT_REGULAR:
 			message = "the %s file is not a regular file";
-			hint = "Keep the master key in a regular file.";
+			hint = "Keep the secret in a regular file.";
 			break;
 		case KEY_FILE_OWNER:
 			message = "the %s file belongs to another user";
@@ -1022,11 +1063,17 @@ unwrap_key(const WrappedKey *row, uint8 *data_key)
 static void
 discard_key(CaredataKey *key)
 {
+	int			i;
+
 	EVP_CIPHER_CTX_free(key->encrypt);
 	EVP_CIPHER_CTX_free(key->decrypt);
+	for (i = 0; i < CAREDATA_CIPHERS; i++)
+		EVP_CIPHER_CTX_free(key->further[i]);
 	sodium_free(key->hash_key);
+	sodium_free(key->hash_state);
 	pfree(key);
 }
+
 
 /*
  * Unwrap, derive the sub-keys and set the ciphers up; does not raise.  The
@@ -1037,19 +1084,38 @@ open_key(const WrappedKey *row, uint8 *data_key, uint8 *block_key,
 		 CaredataKey *key)
 {
 	KeyStatus	status;
+	int			i;
 
 	status = unwrap_key(row, data_key);
 	if (status != KEY_OK)
 		return status;
 
-	if (crypto_kdf_derive_from_key(block_key, KEY_BYTES, 1, "cd_block",
-								   data_key) != 0 ||
-		crypto_kdf_derive_from_key(key->hash_key, KEY_BYTES, 1, "cd_hash_",
-								   data_key) != 0)
-		return KEY_LIBRARY_FAILED;
-	if (sodium_mprotect_readonly(key->hash_key) != 0)
+	for (i = 0; i < CAREDATA_HASHES; i++)
+	{
+		if (crypto_kdf_derive_from_key(key->hash_key + i * KEY_BYTES,
+									   KEY_BYTES, 1, hash_context[i],
+									   data_key) != 0)
+			return KEY_LIBRARY_FAILED;
+		caredata_blake2b_set_key(&key->hash_state[i],
+								 key->hash_key + i * KEY_BYTES);
+	}
+	if (sodium_mprotect_readonly(key->hash_key) != 0 ||
+		sodium_mprotect_readonly(key->hash_state) != 0)
 		return KEY_NO_MEMORY;
 
+	for (i = 0; i < CAREDATA_CIPHERS; i++)
+	{
+		if (crypto_kdf_derive_from_key(block_key, KEY_BYTES, 1,
+									   cipher_context[i], data_key) != 0 ||
+			EVP_EncryptInit_ex(key->further[i], EVP_aes_256_ecb(), NULL,
+							   block_key, NULL) != 1 ||
+			EVP_CIPHER_CTX_set_padding(key->further[i], 0) != 1)
+			return KEY_LIBRARY_FAILED;
+	}
+
+	if (crypto_kdf_derive_from_key(block_key, KEY_BYTES, 1, "cd_block",
+								   data_key) != 0)
+		return KEY_LIBRARY_FAILED;
 	if (EVP_EncryptInit_ex(key->encrypt, EVP_aes_256_ecb(), NULL,
 						   block_key, NULL) != 1 ||
 		EVP_CIPHER_CTX_set_padding(key->encrypt, 0) != 1 ||
@@ -1238,6 +1304,8 @@ open_domain_key(const WrappedKey *row)
 	uint8	   *data_key;
 	uint8	   *block_key;
 	KeyStatus	status = KEY_NO_MEMORY;
+	bool		allocated;
+	int			i;
 
 	for (key = opened_keys; key != NULL; key = key->next)
 	{
@@ -1257,11 +1325,19 @@ open_domain_key(const WrappedKey *row)
 	ERR_clear_error();
 	key->encrypt = EVP_CIPHER_CTX_new();
 	key->decrypt = EVP_CIPHER_CTX_new();
-	key->hash_key = sodium_malloc(KEY_BYTES);
+	key->hash_key = sodium_malloc(CAREDATA_HASHES * KEY_BYTES);
+	key->hash_state = sodium_malloc(CAREDATA_HASHES * sizeof(Blake2bKey));
 	data_key = sodium_malloc(KEY_BYTES);
 	block_key = sodium_malloc(KEY_BYTES);
-	if (key->encrypt != NULL && key->decrypt != NULL &&
-		key->hash_key != NULL && data_key != NULL && block_key != NULL)
+	allocated = (key->encrypt != NULL && key->decrypt != NULL &&
+				 key->hash_key != NULL && key->hash_state != NULL &&
+				 data_key != NULL && block_key != NULL);
+	for (i = 0; i < CAREDATA_CIPHERS; i++)
+	{
+		key->further[i] = EVP_CIPHER_CTX_new();
+		allocated = allocated && key->further[i] != NULL;
+	}
+	if (allocated)
 		status = open_key(row, data_key, block_key, key);
 	sodium_free(data_key);
 	sodium_free(block_key);
@@ -1363,6 +1439,31 @@ caredata_key_decrypt(const CaredataKey *key, const uint8 *in, uint8 *out)
 		report_cipher_failed();
 }
 
+EVP_CIPHER_CTX *
+caredata_key_cipher(const CaredataKey *key, CaredataCipher cipher)
+{
+	return key->further[cipher];
+}
+
+void
+caredata_key_cipher_block(const CaredataKey *key, CaredataCipher cipher,
+						  const uint8 *in, uint8 *out)
+{
+	int			length = 0;
+
+	if (unlikely(EVP_EncryptUpdate(key->further[cipher], out, &length, in,
+								   CAREDATA_BLOCK_BYTES) != 1 ||
+				 length != CAREDATA_BLOCK_BYTES))
+		report_cipher_failed();
+}
+
+void
+caredata_key_hash_message(const CaredataKey *key, CaredataHash hash,
+						  const uint8 *message, size_t length, uint8 *out)
+{
+	caredata_blake2b(&key->hash_state[hash], message, length, out);
+}
+
 void
 caredata_key_hash(const CaredataKey *key,
 				  const uint8 *header, size_t header_len,
@@ -1371,14 +1472,142 @@ caredata_key_hash(const CaredataKey *key,
 	crypto_generichash_state state;
 	bool		ok;
 
-	ok = crypto_generichash_init(&state, key->hash_key, KEY_BYTES,
-								 CAREDATA_BLOCK_BYTES) == 0 &&
+	ok = crypto_generichash_init(&state,
+								 key->hash_key + CAREDATA_HASH_RECORD * KEY_BYTES,
+								 KEY_BYTES, CAREDATA_BLOCK_BYTES) == 0 &&
 		crypto_generichash_update(&state, header, header_len) == 0 &&
 		crypto_generichash_update(&state, data, data_len) == 0 &&
 		crypto_generichash_final(&state, out, CAREDATA_BLOCK_BYTES) == 0;
 	sodium_memzero(&state, sizeof(state));
 	if (!ok)
 		report_cipher_failed();
+}
+
+/* ------------------------------------------------------------------------
+ * Secrets that partners gave, wrapped under the master key
+ * ------------------------------------------------------------------------
+ */
+
+#define SECRET_AD_BYTES		(sizeof(SECRET_LABEL) + NAMEDATALEN)
+
+/* The name is padded with zeros to its full length. */
+static void
+secret_associated_data(const char *name, uint8 *ad)
+{
+	memset(ad, 0, SECRET_AD_BYTES);
+	memcpy(ad, SECRET_LABEL, sizeof(SECRET_LABEL));
+	strlcpy((char *) ad + sizeof(SECRET_LABEL), name, NAMEDATALEN);
+}
+
+/* Encrypt a secret under a wrapping key; does not raise. */
+static bool
+wrap_secret(const char *name, const uint8 *secret, size_t length,
+			uint8 *under, uint8 *wrapped)
+{
+	uint8		ad[SECRET_AD_BYTES];
+	unsigned long long sealed = 0;
+	bool		ok;
+
+	secret_associated_data(name, ad);
+	wrapped[0] = WRAPPED_VERSION;
+	randombytes_buf(wrapped + 1, NONCE_BYTES);
+	if (sodium_mprotect_readonly(under) != 0)
+		return false;
+	ok = crypto_aead_xchacha20poly1305_ietf_encrypt(wrapped + 1 + NONCE_BYTES,
+													&sealed, secret, length,
+													ad, sizeof(ad), NULL,
+													wrapped + 1, under) == 0 &&
+		sealed == length + TAG_BYTES;
+	return sodium_mprotect_noaccess(under) == 0 && ok;
+}
+
+bytea *
+caredata_wrap_secret_file(const char *name, const char *path)
+{
+	uint8	   *contents;
+	size_t		size = CAREDATA_SECRET_MAX + 3;
+	size_t		length = 0;
+	KeyFileStatus status;
+	bytea	   *result;
+	bool		ok = false;
+	int			error;
+
+	require_master_key();
+	result = palloc(VARHDRSZ + CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX));
+
+	contents = sodium_malloc(size);
+	if (contents == NULL)
+		report_no_guarded_memory();
+	status = read_secret_file(path, contents, size, &length, &error);
+	if (status == KEY_FILE_OK)
+	{
+		/* an editor's line end is not part of the secret */
+		if (length > 0 && contents[length - 1] == '\n')
+			length--;
+		if (length > 0 && contents[length - 1] == '\r')
+			length--;
+		if (length == 0 || length > CAREDATA_SECRET_MAX)
+			status = KEY_FILE_LENGTH;
+	}
+	if (status == KEY_FILE_OK)
+		ok = wrap_secret(name, contents, length, wrapping_key,
+						 (uint8 *) VARDATA(result));
+	sodium_free(contents);
+
+	if (status == KEY_FILE_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("the secret's file has the wrong length"),
+				 errhint("It must hold 1 to %d bytes and at most one line end.",
+						 CAREDATA_SECRET_MAX)));
+	report_key_file(status, "secret's", path, error);
+	if (!ok)
+		report_no_guarded_memory();
+	SET_VARSIZE(result, VARHDRSZ + CAREDATA_WRAPPED_SECRET(length));
+	return result;
+}
+
+const uint8 *
+caredata_open_secret(const char *name, const uint8 *wrapped, size_t length,
+					 size_t *secret_length)
+{
+	uint8		ad[SECRET_AD_BYTES];
+	uint8	   *secret;
+	unsigned long long opened = 0;
+	bool		ok = false;
+
+	require_master_key();
+	if (length <= CAREDATA_WRAPPED_SECRET(0) ||
+		length > CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX))
+		return NULL;
+	secret_associated_data(name, ad);
+
+	secret = sodium_malloc(length - CAREDATA_WRAPPED_SECRET(0));
+	if (secret == NULL || sodium_mprotect_readonly(wrapping_key) != 0)
+	{
+		sodium_free(secret);
+		report_no_guarded_memory();
+	}
+	ok = wrapped[0] == WRAPPED_VERSION &&
+		crypto_aead_xchacha20poly1305_ietf_decrypt(secret, &opened, NULL,
+												   wrapped + 1 + NONCE_BYTES,
+												   length - 1 - NONCE_BYTES,
+												   ad, sizeof(ad),
+												   wrapped + 1,
+												   wrapping_key) == 0;
+	if (sodium_mprotect_noaccess(wrapping_key) != 0 ||
+		(ok && sodium_mprotect_readonly(secret) != 0))
+	{
+		sodium_free(secret);
+		report_no_guarded_memory();
+	}
+	if (!ok)
+	{
+		sodium_free(secret);
+		return NULL;
+	}
+	*secret_length = opened;
+	return secret;
 }
 
 /* ------------------------------------------------------------------------
@@ -1486,6 +1715,75 @@ caredata_rewrap_domain_key(PG_FUNCTION_ARGS)
 	sodium_free(data_key);
 	report_key(status, &row);
 	PG_RETURN_BYTEA_P(bytes_to_bytea(rewrapped, WRAPPED_BYTES));
+}
+
+/* A second lock on what only the extension's own functions call. */
+static void
+check_may_handle_secret(void)
+{
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to handle an encrypted secret"),
+				 errhint("Only a superuser may.")));
+}
+
+static void
+report_secret(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("compatibility secret \"%s\" cannot be decrypted", name),
+			 errhint("Its row was altered or renamed; drop it and import it anew.")));
+}
+
+/*
+ * caredata.rewrap_secret(name, wrapped_secret): the same, encrypted under the
+ * next master key instead.
+ */
+Datum
+caredata_rewrap_secret(PG_FUNCTION_ARGS)
+{
+	const char *name = NameStr(*PG_GETARG_NAME(0));
+	bytea	   *wrapped = PG_GETARG_BYTEA_PP(1);
+	uint8		rewrapped[CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX)];
+	const uint8 *secret;
+	size_t		length = 0;
+	MasterKey  *next;
+	bool		ok;
+
+	check_may_handle_secret();
+	next = &master_keys[MASTER_KEY_NEXT];
+	if (!is_loaded(next))
+		next = load_next_master_key();
+	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
+								  VARSIZE_ANY_EXHDR(wrapped), &length);
+	if (secret == NULL)
+		report_secret(name);
+	ok = wrap_secret(name, secret, length, next->wrapping_key, rewrapped);
+	sodium_free(unconstify(uint8 *, secret));
+	if (!ok)
+		report_no_guarded_memory();
+	PG_RETURN_BYTEA_P(bytes_to_bytea(rewrapped,
+									 CAREDATA_WRAPPED_SECRET(length)));
+}
+
+/* caredata.check_secret(name, wrapped_secret): raise what its use would. */
+Datum
+caredata_check_secret(PG_FUNCTION_ARGS)
+{
+	const char *name = NameStr(*PG_GETARG_NAME(0));
+	bytea	   *wrapped = PG_GETARG_BYTEA_PP(1);
+	const uint8 *secret;
+	size_t		length;
+
+	check_may_handle_secret();
+	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
+								  VARSIZE_ANY_EXHDR(wrapped), &length);
+	if (secret == NULL)
+		report_secret(name);
+	sodium_free(unconstify(uint8 *, secret));
+	PG_RETURN_VOID();
 }
 
 /* caredata.new_domain_key(): make a random key and hand it out wrapped. */

@@ -1,7 +1,7 @@
 /*
  * keyring.h
  *		The master key, the keys of the pseudonym domains, and what is done
- *		with them.  The only door to OpenSSL and libsodium.
+ *		with them.
  */
 #ifndef CAREDATA_KEYRING_H
 #define CAREDATA_KEYRING_H
@@ -43,6 +43,52 @@ extern const CaredataKey *caredata_hold_newest_key(CaredataKeyHold *hold,
 extern void caredata_hold_readable_keys(CaredataKeyHold *hold,
 										MemoryContext context,
 										int32 domain_id);
+
+/* Further keys of a domain, each derived for one purpose alone. */
+typedef enum CaredataHash
+{
+	CAREDATA_HASH_RECORD,		/* record_pid(text) */
+	CAREDATA_HASH_ONE_WAY		/* pseudonym_of() */
+} CaredataHash;
+#define CAREDATA_HASHES			(CAREDATA_HASH_ONE_WAY + 1)
+
+typedef enum CaredataCipher
+{
+	CAREDATA_CIPHER_FF1,		/* fpe_encrypt(), nhs_like() */
+	CAREDATA_CIPHER_SHIFT		/* shifted_date() */
+} CaredataCipher;
+#define CAREDATA_CIPHERS		(CAREDATA_CIPHER_SHIFT + 1)
+
+/* The AES-256-ECB context of a purpose, encrypting; kept until exit. */
+extern struct evp_cipher_ctx_st *caredata_key_cipher(const CaredataKey *key,
+													 CaredataCipher cipher);
+extern void caredata_key_cipher_block(const CaredataKey *key,
+									  CaredataCipher cipher,
+									  const uint8 *in, uint8 *out);
+
+/* 128 bits of BLAKE2b over a whole message, which is not empty. */
+extern void caredata_key_hash_message(const CaredataKey *key,
+									  CaredataHash hash,
+									  const uint8 *message, size_t length,
+									  uint8 *out);
+
+/*
+ * Secrets of partners (salts): read from a file that passes the checks of the
+ * master key file, and kept wrapped under the master key, bound to a name of
+ * less than NAMEDATALEN bytes.
+ */
+#define CAREDATA_SECRET_MAX			1024
+#define CAREDATA_WRAPPED_SECRET(n)	(1 + 24 + (n) + 16)
+
+extern bytea *caredata_wrap_secret_file(const char *name, const char *path);
+
+/*
+ * The secret in guarded memory of its own, which the caller keeps; NULL when
+ * the bytes were altered or belong to another name.
+ */
+extern const uint8 *caredata_open_secret(const char *name,
+										 const uint8 *wrapped, size_t length,
+										 size_t *secret_length);
 
 /* One AES-256 block with the domain's block key; in and out may not overlap. */
 extern void caredata_key_encrypt(const CaredataKey *key, const uint8 *in,

@@ -6,7 +6,7 @@
  * A pseudonym is one AES-256 block over this plaintext:
  *
  *		byte  0		version, 1
- *		byte  1		kind: 1 person, 2 record
+ *		byte  1		kind: 1 person, 2 record, 3 NHS number, 4 other number
  *		bytes 2-7	zero
  *		bytes 8-15	the number, 64 bits, two's complement, big-endian
  *
@@ -30,6 +30,8 @@
 #define PSEUDONYM_VERSION		1
 #define PSEUDONYM_KIND_PERSON	1
 #define PSEUDONYM_KIND_RECORD	2
+#define PSEUDONYM_KIND_NHS_NUMBER	3
+#define PSEUDONYM_KIND_NUMBER	4
 
 static inline void
 pseudonym_block_write(uint8_t kind, int64_t number, uint8_t *block)

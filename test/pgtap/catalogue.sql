@@ -226,8 +226,8 @@ DECLARE
 BEGIN
 	SELECT CASE prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT ' END || format('caredata.%I(%s)', proname,
 		(SELECT string_agg(format(CASE prokind WHEN 'p' THEN '%sNULL::%s' ELSE '%s(SELECT NULL::%s)' END,
-								  CASE WHEN provariadic <> 0 AND n = pronargs THEN 'VARIADIC ' END,
-								  format_type(t, NULL)), ', ' ORDER BY n)
+								  CASE WHEN provariadic NOT IN (0, '"any"'::regtype) AND n = pronargs THEN 'VARIADIC ' END,
+								  format_type(CASE t WHEN '"any"'::regtype THEN 'text'::regtype ELSE t END, NULL)), ', ' ORDER BY n)
 		 FROM unnest(proargtypes) WITH ORDINALITY u(t, n)))
 	INTO call FROM pg_proc WHERE oid = routine;
 	EXECUTE call;

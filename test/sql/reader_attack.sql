@@ -399,8 +399,8 @@ DECLARE
 BEGIN
 	-- a constant NULL would not come so far as to be refused
 	SELECT prokind, format('caredata.%I(%s)', proname,
-			(SELECT string_agg(format(CASE prokind WHEN 'p' THEN '%sNULL::%s' ELSE '%s(SELECT NULL::%s)' END, CASE WHEN provariadic <> 0 AND n = pronargs THEN 'VARIADIC ' END,
-									  format_type(t, NULL)), ', ' ORDER BY n)
+			(SELECT string_agg(format(CASE prokind WHEN 'p' THEN '%sNULL::%s' ELSE '%s(SELECT NULL::%s)' END, CASE WHEN provariadic NOT IN (0, '"any"'::regtype) AND n = pronargs THEN 'VARIADIC ' END,
+									  format_type(CASE t WHEN '"any"'::regtype THEN 'text'::regtype ELSE t END, NULL)), ', ' ORDER BY n)
 			 FROM unnest(proargtypes) WITH ORDINALITY u(t, n)))
 	INTO kind, call FROM pg_proc WHERE oid = routine;
 	IF kind = 'p' THEN
