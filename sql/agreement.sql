@@ -100,6 +100,8 @@ INSERT INTO caredata.treatment VALUES
 	 'the calendar year, a number'),
 	('month', '{date}', NULL, NULL, NULL,
 	 'the first day of the month'),
+	('shift', '{date}', NULL, NULL, NULL,
+	 'moved by 1 to 180 days, by the same step for all dates of a person in this release'),
 	('age_band', '{smallint}', NULL, 'birth_year', 'age_band',
 	 'five-year band of the age reached this year, 00-04 to 85-89 and 90+'),
 	('msoa', '{text}', 'lsoa', NULL, 'msoa',
@@ -599,6 +601,19 @@ BEGIN
 		RAISE EXCEPTION 'release "%" permits nothing', draft.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Its author permits datasets with permit_dataset() first.';
+	END IF;
+	-- A date that is shown as it is, beside a shifted one of the same event,
+	-- tells the step of its person, and with it all others.
+	IF EXISTS (SELECT FROM caredata.release_column c
+			   WHERE c.release_id = draft.release_id AND c.treatment = 'shift')
+	   AND EXISTS (SELECT FROM caredata.release_column c
+				   JOIN caredata.dataset_column d ON d.dataset = c.dataset AND d.column_name = c.column_name
+				   WHERE c.release_id = draft.release_id AND d.field_type = 'date'
+					 AND c.treatment <> 'shift') THEN
+		RAISE EXCEPTION 'release "%" shows some dates shifted and others not', draft.name
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'Of a person with a date of either sort for the same event the step could be read off.',
+				  HINT = 'Treat every date of the release as shift, or drop it.';
 	END IF;
 	IF draft.ends_on < CURRENT_DATE THEN
 		RAISE EXCEPTION 'term of release "%" is over', draft.name

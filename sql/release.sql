@@ -60,6 +60,9 @@ BEGIN
 			RETURN format('caredata.year_of(t.%I) AS %I', column_name, result_name);
 		WHEN 'month' THEN
 			RETURN format('caredata.month_of(t.%I) AS %I', column_name, result_name);
+		WHEN 'shift' THEN
+			RETURN format('caredata.shifted_date(t.%I, t.person_id, %L::caredata.release_ref) AS %I',
+						  column_name, release_id, result_name);
 		WHEN 'age_band' THEN
 			RETURN format('caredata.age_band(t.%I, CURRENT_DATE) AS %I', column_name, result_name);
 		WHEN 'msoa' THEN
@@ -296,6 +299,11 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
 	END LOOP;
+	IF EXISTS (SELECT FROM caredata.release_column rc
+			   WHERE rc.release_id = approved.release_id AND rc.treatment = 'shift') THEN
+		EXECUTE format('GRANT EXECUTE ON FUNCTION caredata.shifted_date(date, integer, caredata.release_ref) TO %I',
+					   reader);
+	END IF;
 
 	-- The way for a reader from a pseudonym of an older key to the current one.
 	EXECUTE format('CREATE FUNCTION %I.current_pid(pseudonym caredata.pseudonym)'
