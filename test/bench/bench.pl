@@ -32,6 +32,10 @@ $| = 1;
 # Rows that share data are measured together, in this order.
 my @groups = (
 	[ \&measure_pid, qw(pid_vs_pgcrypto_hmac pid_vs_bare_aes_block) ],
+	[
+		\&measure_other_pseudonyms, qw(oneway_vs_pgcrypto_hmac
+		  ff1_vs_pgcrypto_hmac nhs_like_vs_pgcrypto_hmac shift_vs_pgcrypto_shift)
+	],
 	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
 		\&measure_releases, qw(rls_aggregate_vs_unprotected
@@ -253,6 +257,66 @@ SQL
 		ours => \@pid, other => $time{e_block}) if $want->{pid_vs_bare_aes_block};
 	$s->close;
 	$setup->run("DROP DATABASE bench_pid") unless $ENV{BENCH_KEEP};
+	$setup->close;
+}
+
+# --------------------------------------------- the other pseudonyms per row
+
+# The same way: one-way, format-preserving, ten digits, shifted dates.  What
+# people write with pgcrypto for a date is a step cut from the same hmac.
+sub measure_other_pseudonyms
+{
+	my ($want) = @_;
+
+	say_step "other pseudonyms: $records rows";
+	my $setup = Session->new('postgres');
+	$setup->run("CREATE DATABASE bench_other_pseudonyms");
+	my $s = Session->new('bench_other_pseudonyms');
+	$s->run("CREATE EXTENSION caredata; CREATE EXTENSION pgcrypto");
+	my $handle = $s->run("SELECT caredata.create_domain('bench')");
+	$s->run(<<SQL);
+CREATE TABLE bare (person_id integer NOT NULL, nhs_number caredata.nhs_number NOT NULL, digits text NOT NULL, day date NOT NULL);
+INSERT INTO bare SELECT person_id, nhs_number::caredata.nhs_number, nhs_number::text, date '2020-01-01' + person_id % 1000
+	FROM (@{[ nhs_numbers($records) ]}) numbers;
+VACUUM (FREEZE, ANALYZE) bare;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+SQL
+	my $per_row = 1e6 / $records;
+	my $hmac = "hmac(%s, 'a key of some length', 'sha256')";
+	my $count = sub {
+		my ($what) = @_;
+		return sub { $per_row * $s->milliseconds("SELECT count($what) FROM bare") };
+	};
+	my %time = take_turns($rounds,
+		a_scan => $count->('nhs_number'),
+		b_scan_day => $count->('day'),
+		c_hmac => $count->('encode(' . sprintf($hmac, 'digits') . ", 'hex')"),
+		d_oneway => $count->("caredata.pseudonym_of('bench', 'nhs_number', nhs_number)"),
+		e_ff1 => $count->("caredata.fpe_encrypt(digits, 10, '', 'bench')"),
+		f_nhs_like => $count->("caredata.nhs_like(nhs_number, 'bench')"),
+		g_shift => $count->("caredata.shifted_date(day, person_id, '$handle'::caredata.release_ref)"),
+		h_other_shift => $count->("day + ('x' || encode(substr("
+			  . sprintf($hmac, 'person_id::text') . ", 1, 4), 'hex'))::bit(32)::integer % 181"));
+	my $net = sub {
+		my ($side, $scan) = @_;
+		return [ map { $time{$side}[$_] - $time{$scan}[$_] } 0 .. $rounds - 1 ];
+	};
+	my @rows = (
+		[ 'oneway_vs_pgcrypto_hmac', 5, 'd_oneway', 'a_scan', 'c_hmac', 'a_scan' ],
+		[ 'ff1_vs_pgcrypto_hmac', 5, 'e_ff1', 'a_scan', 'c_hmac', 'a_scan' ],
+		[ 'nhs_like_vs_pgcrypto_hmac', 5, 'f_nhs_like', 'a_scan', 'c_hmac', 'a_scan' ],
+		[ 'shift_vs_pgcrypto_shift', 20, 'g_shift', 'b_scan_day', 'h_other_shift', 'b_scan_day' ]);
+
+	for my $row (@rows)
+	{
+		my ($name, $goal, @sides) = @$row;
+
+		report($name, unit => 'ns/row', better => 'higher', goal => $goal,
+			ours => $net->(@sides[ 0, 1 ]), other => $net->(@sides[ 2, 3 ])) if $want->{$name};
+	}
+	$s->close;
+	$setup->run("DROP DATABASE bench_other_pseudonyms") unless $ENV{BENCH_KEEP};
 	$setup->close;
 }
 
