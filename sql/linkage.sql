@@ -202,6 +202,17 @@ BEGIN
 	-- One load links at a time; readers are not disturbed.
 	LOCK TABLE care_identity.person IN SHARE ROW EXCLUSIVE MODE;
 
+	-- Rows are led back to their tuple by its key alone, a hash of the fields:
+	-- comparing the fields as well leaves the planner without a notion of how
+	-- many rows that gives. Two tuples of one key are as good as impossible,
+	-- and would give one person's records to another.
+	IF EXISTS (SELECT FROM pg_temp.caredata_tuple t
+			   GROUP BY t.identity_key HAVING count(*) > 1) THEN
+		RAISE EXCEPTION 'two identities of the load have the same key'
+			USING ERRCODE = 'serialization_failure',
+				  HINT = 'Nothing was changed. Load again: the keys are made anew for each load.';
+	END IF;
+
 	SELECT array_agg(r.ordinal) FILTER (WHERE r.nhs_number <> 'exact'),
 		   array_agg(r.ordinal) FILTER (WHERE r.nhs_number <> 'exact'
 										  AND r.local_patient_id = 'exact')
