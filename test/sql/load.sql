@@ -38,6 +38,7 @@ CALL caredata.load(NULL);
 CALL caredata.load('person');
 CALL caredata.load('apc_episode');
 \set VERBOSITY default
+\set SHOW_CONTEXT never
 CALL caredata.load('apc_episode');
 \set VERBOSITY terse
 BEGIN ISOLATION LEVEL REPEATABLE READ;
