@@ -31,6 +31,7 @@ OBJS = \
 	src/keyring.o \
 	src/master_command.o \
 	src/master_command_parse.o \
+	src/master_key.o \
 	src/nhs_like.o \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \

@@ -15,7 +15,7 @@
 
 #include "catalog.h"
 #include "compat.h"
-#include "keyring.h"
+#include "master_key.h"
 #include "release_gate.h"
 #include "visible.h"
 
@@ -27,7 +27,7 @@ void
 _PG_init(void)
 {
 	caredata_catalog_init(process_shared_preload_libraries_in_progress);
-	caredata_keyring_init(process_shared_preload_libraries_in_progress);
+	caredata_master_key_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
 	caredata_release_gate_init();
 

@@ -26,8 +26,6 @@ typedef struct CaredataKeyHold
 	MemoryContextCallback release;
 } CaredataKeyHold;
 
-extern void caredata_keyring_init(bool preloading);
-
 /*
  * Hold the newest key of a domain, which makes pseudonyms; or that one and
  * those of older generations that have not been closed, for what resolves old

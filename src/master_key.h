@@ -1,0 +1,86 @@
+/*
+ * master_key.h
+ *		The master key, for what is kept under it.
+ */
+#ifndef CAREDATA_MASTER_KEY_H
+#define CAREDATA_MASTER_KEY_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+
+#define CAREDATA_KEY_BYTES			32
+#define CAREDATA_FINGERPRINT_BYTES	8
+
+/* What is kept of a master key. */
+typedef struct CaredataMasterKey
+{
+	bool		loaded;
+	bool		by_command;
+	bool		at_start;		/* by the postmaster */
+	char		path[MAXPGPATH];	/* file that it was read from */
+	uint8	   *wrapping_key;	/* guarded, PROT_NONE while not in use */
+	uint8		fingerprint[CAREDATA_FINGERPRINT_BYTES];
+	TimestampTz loaded_at;
+	int			locked_by;		/* process whose lock on the memory holds */
+} CaredataMasterKey;
+
+/* Of a file that holds a key or another secret. */
+typedef enum CaredataKeyFileStatus
+{
+	KEY_FILE_OK,
+	KEY_FILE_CANNOT_OPEN,
+	KEY_FILE_CANNOT_READ,
+	KEY_FILE_NOT_REGULAR,
+	KEY_FILE_OWNER,
+	KEY_FILE_MODE,
+	KEY_FILE_DATA_DIRECTORY,
+	KEY_FILE_LENGTH,
+	KEY_FILE_NOT_HEX,
+	KEY_FILE_WEAK,
+	KEY_FILE_NO_MEMORY
+} CaredataKeyFileStatus;
+
+/*
+ * Settings; in the postmaster, the master key too.  preloading: whether the
+ * library is being loaded by shared_preload_libraries.
+ */
+extern void caredata_master_key_init(bool preloading);
+
+/*
+ * The master key that the keys of this database are encrypted under, as the
+ * running statement sees them; raises if it is not to be had
+ * (config_file_error) or the database names none (data_corrupted).
+ */
+extern CaredataMasterKey *caredata_require_master_key(void);
+
+/* The key that rotate_master_key() goes over to, or raise. */
+extern CaredataMasterKey *caredata_next_master_key(void);
+
+/*
+ * Check a file that holds a secret and read at most size bytes of it into a
+ * guarded buffer.  Does not raise.  *error is errno where a system call
+ * failed.  caredata_report_key_file() raises for what it returns, and returns
+ * itself if that was KEY_FILE_OK.
+ */
+extern CaredataKeyFileStatus caredata_read_secret_file(const char *path,
+													   uint8 *contents,
+													   size_t size,
+													   size_t *length,
+													   int *error);
+extern void caredata_report_key_file(CaredataKeyFileStatus status,
+									 const char *what, const char *path,
+									 int error);
+
+/* Raise out_of_memory, with a hint about locked memory. */
+extern void caredata_report_no_guarded_memory(void);
+
+/* Fetch a bytea attribute that must have the given length. */
+extern void caredata_fetch_bytes(CaredataScan *scan, HeapTuple tuple,
+								 const char *column, uint8 *out, Size length);
+
+/* Bytes as a bytea. */
+extern bytea *caredata_bytes_to_bytea(const uint8 *bytes, Size length);
+
+#endif							/* CAREDATA_MASTER_KEY_H */
