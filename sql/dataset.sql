@@ -567,7 +567,7 @@ BEGIN
 
 	IF v_dataset.landed THEN
 		v_landing := format('care_landing.%I', dataset);
-		EXECUTE format('CREATE TABLE %s (%s, landed_row bigint GENERATED ALWAYS AS IDENTITY)',
+		EXECUTE format('CREATE TABLE %s (%s, landed_row bigint GENERATED ALWAYS AS IDENTITY (CACHE 1000))',
 					   v_landing,
 					   (SELECT string_agg(format('%I text', c.column_name), ', ' ORDER BY c.position)
 						FROM caredata.dataset_column c

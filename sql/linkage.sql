@@ -251,8 +251,10 @@ BEGIN
 	EXECUTE format($sql$
 		CREATE TEMPORARY TABLE caredata_identity ON COMMIT DROP AS
 		SELECT row_number() OVER (
-				   ORDER BY t.nhs_number IS NULL, t.date_of_birth IS NULL,
-							t.sex IS NULL, t.postcode IS NULL,
+				   ORDER BY (t.nhs_number IS NULL)::integer * 8
+							+ (t.date_of_birth IS NULL)::integer * 4
+							+ (t.sex IS NULL)::integer * 2
+							+ (t.postcode IS NULL)::integer,
 							t.nhs_number, t.date_of_birth, t.sex COLLATE "C",
 							t.postcode, t.source_organisation COLLATE "C",
 							t.local_patient_id COLLATE "C")::integer AS identity_no,

@@ -307,7 +307,9 @@ CREATE PROCEDURE caredata.load(dataset name, file_name text DEFAULT NULL)
 	SET search_path = pg_catalog, pg_temp
 	SET row_security = off
 	SET jit = off
-	SET work_mem = '128MB'
+	SET work_mem = '256MB'
+	SET parallel_tuple_cost = 0.01
+	SET default_statistics_target = 20
 	AS $procedure$
 DECLARE
 	spec        caredata.dataset;
@@ -342,6 +344,9 @@ DECLARE
 	content_same text;
 	identity    text;
 	same_identity text := 's._key = k.identity_key';	-- link_identities() sees to it
+	-- rows s that have not been put aside; often none has, then nobody looks
+	search_aside text := 'NOT EXISTS (SELECT FROM pg_temp.caredata_aside a WHERE a.landed_row = s.landed_row)';
+	not_aside   text;
 	-- counts
 	rows_landed bigint;
 	rows_stored bigint;
@@ -386,6 +391,13 @@ BEGIN
 								landing, spec.dataset);
 	END IF;
 	run_id := nextval('caredata.load_run_load_id_seq');
+
+	-- Room for the typed rows, if this session has had no temporary table yet.
+	BEGIN
+		PERFORM set_config('temp_buffers', '256MB', true);
+	EXCEPTION WHEN invalid_parameter_value THEN
+		NULL;
+	END;
 
 	-- 1. The fields, from the catalogue.
 	FOR col IN
@@ -499,14 +511,12 @@ BEGIN
 	END IF;
 
 	-- 3. One pass over the landed rows. OFFSET 0 keeps each field from being
-	-- typed more than once. A row whose typed fields are fewer than its landed
-	-- ones, or break a rule, is suspect; what is wrong is worked out below for
-	-- suspect rows only.
+	-- typed more than once; what every later pass reads stands first. A row
+	-- whose typed fields are fewer than its landed ones, or break a rule, is
+	-- suspect; what is wrong is worked out below for suspect rows only.
 	EXECUTE format($sql$
 		CREATE TEMPORARY TABLE caredata_stage ON COMMIT DROP AS
-		SELECT t.landed_row %1$s,
-			   t._nhs_number, t._date_of_birth, t._sex, t._postcode,
-			   t._organisation, t._local,
+		SELECT t.landed_row,
 			   coalesce(caredata.nhs_number_hash_extended(t._nhs_number, %11$s + 1), 0)
 			   # coalesce(hashint4extended(t._date_of_birth - DATE '2000-01-01', %11$s + 2), 0)
 			   # coalesce(hashtextextended(t._sex, %11$s + 3), 0)
@@ -522,7 +532,10 @@ BEGIN
 			   t._nhs_number IS NULL AND t._local IS NULL
 				   AND (t._date_of_birth IS NULL OR t._sex IS NULL OR t._postcode IS NULL) AS _unlinkable,
 			   (t._present <> %2$s OR %3$s) IS TRUE AS _suspect,
+			   t._nhs_number, t._date_of_birth, t._postcode, t._sex,
+			   t._organisation, t._local,
 			   %4$s AS _objection
+			   %1$s
 		FROM (SELECT r.*,
 					 CASE WHEN r._day BETWEEN DATE '1895-01-01' AND %5$L THEN r._day END AS _date_of_birth,
 					 nullif(nullif(r._any_sex, '0'), '9') AS _sex,
@@ -561,34 +574,30 @@ BEGIN
 		'nothing to link on: neither NHS number nor local patient id, nor date of birth, sex and postcode together',
 		faults, landing);
 	ANALYZE pg_temp.caredata_aside;
-
-	-- Rows by what was unusable of their identifiers, and the span of dates.
-	EXECUTE format($sql$
-		CREATE TEMPORARY TABLE caredata_summary ON COMMIT DROP AS
-		SELECT s._quality, count(*) AS rows, min(%1$s) AS first_date, max(%1$s) AS last_date
-		FROM pg_temp.caredata_stage s
-		WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-						  WHERE a.landed_row = s.landed_row)
-		GROUP BY s._quality
-		$sql$, coalesce('s.' || quote_ident(spec.partition_column), 'NULL::date'));
+	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
+					  THEN search_aside ELSE 'true' END;
 
 	-- 5. Persons.
-	CREATE TEMPORARY TABLE caredata_tuple ON COMMIT DROP AS
-	SELECT s._key AS identity_key, s._nhs_number AS nhs_number,
-		   s._date_of_birth AS date_of_birth, s._sex AS sex,
-		   s._postcode AS postcode, s._organisation AS source_organisation,
-		   s._local AS local_patient_id, count(*) AS records
-	FROM pg_temp.caredata_stage s
-	WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-					  WHERE a.landed_row = s.landed_row)
-	GROUP BY s._key, s._nhs_number, s._date_of_birth, s._sex, s._postcode,
-			 s._organisation, s._local;
+	EXECUTE format($sql$
+		CREATE TEMPORARY TABLE caredata_tuple ON COMMIT DROP AS
+		SELECT s._key AS identity_key, s._nhs_number AS nhs_number,
+			   s._date_of_birth AS date_of_birth, s._sex AS sex,
+			   s._postcode AS postcode, s._organisation AS source_organisation,
+			   s._local AS local_patient_id, count(*) AS records,
+			   min(%1$s) AS first_date, max(%1$s) AS last_date
+		FROM pg_temp.caredata_stage s
+		WHERE %2$s
+		GROUP BY s._key, s._nhs_number, s._date_of_birth, s._sex, s._postcode,
+				 s._organisation, s._local
+		$sql$, coalesce('s.' || quote_ident(spec.partition_column), 'NULL::date'),
+		not_aside);
 	ANALYZE pg_temp.caredata_tuple;
 	new_persons := caredata.link_identities(run_id);
 	ANALYZE pg_temp.caredata_link;
 
 	-- 6. Objections go to the registry, not to care.
-	IF code_column IS NOT NULL THEN
+	IF code_column IS NOT NULL
+	   AND EXISTS (SELECT FROM pg_temp.caredata_stage s WHERE s._objection IS NOT NULL) THEN
 		EXECUTE format($sql$
 			INSERT INTO care_identity.coded_objection
 				(person_id, kind, meaning, event_date, recorded_on, load_id)
@@ -613,6 +622,10 @@ BEGIN
 		  AND NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
 						  WHERE a.landed_row = s.landed_row);
 	END IF;
+
+	ANALYZE pg_temp.caredata_aside;
+	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
+					  THEN search_aside ELSE 'true' END;
 
 	-- 7. Records that are in the file twice, or stored already.
 	SELECT string_agg(format('%I', c.column_name), ', ' ORDER BY c.position),
@@ -643,14 +656,16 @@ BEGIN
 					JOIN (SELECT %7$s AS hash FROM pg_temp.caredata_stage s
 						  GROUP BY 1 HAVING count(*) > 1) e ON e.hash = %7$s
 					JOIN pg_temp.caredata_link k ON %6$s
-					WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-									  WHERE a.landed_row = s.landed_row)) g) d
+					WHERE %8$s) g) d
 		WHERE d.contents > 1 OR d.copy > 1
 		$sql$,
 		'record key not unique in file',
 		(SELECT string_agg(format('%I', k), ', ') FROM unnest(spec.key_columns) k),
 		(SELECT string_agg(format('s.%I', k), ', ') FROM unnest(spec.key_columns) k),
-		stored_values, key_match, same_identity, key_hash);
+		stored_values, key_match, same_identity, key_hash, not_aside);
+	ANALYZE pg_temp.caredata_aside;
+	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
+					  THEN search_aside ELSE 'true' END;
 
 	EXECUTE format('SELECT EXISTS (SELECT FROM %s)', care) INTO any_stored;
 	CREATE TEMPORARY TABLE caredata_touched (person_id integer) ON COMMIT DROP;
@@ -662,9 +677,8 @@ BEGIN
 			FROM pg_temp.caredata_stage s
 			JOIN pg_temp.caredata_link k ON %2$s
 			JOIN %3$s e ON %4$s
-			WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-							  WHERE a.landed_row = s.landed_row)
-			$sql$, content_same, same_identity, care, key_match);
+			WHERE %5$s
+			$sql$, content_same, same_identity, care, key_match, not_aside);
 		ANALYZE pg_temp.caredata_stored;
 		INSERT INTO pg_temp.caredata_aside
 		SELECT s.landed_row, false, ARRAY['already stored']
@@ -680,20 +694,22 @@ BEGIN
 		DROP TABLE pg_temp.caredata_stored;
 	END IF;
 	ANALYZE pg_temp.caredata_aside;
+	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
+					  THEN search_aside ELSE 'true' END;
 
-	-- 8. Store.
+	-- 8. Store, by person: what is asked together lies together.
 	IF spec.partition_column IS NOT NULL THEN
-		PERFORM caredata.ensure_partitions(spec.dataset, min(q.first_date), max(q.last_date))
-		FROM pg_temp.caredata_summary q;
+		PERFORM caredata.ensure_partitions(spec.dataset, min(t.first_date), max(t.last_date))
+		FROM pg_temp.caredata_tuple t;
 	END IF;
 	EXECUTE format($sql$
 		INSERT INTO %1$s (person_id, %2$s, link_rank, load_id)
 		SELECT k.person_id, %3$s, k.link_rank, %4$L::integer
 		FROM pg_temp.caredata_stage s
 		JOIN pg_temp.caredata_link k ON %5$s
-		WHERE NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
-						  WHERE a.landed_row = s.landed_row)
-		$sql$, care, stored_columns, stored_values, run_id, same_identity);
+		WHERE %6$s
+		ORDER BY k.person_id
+		$sql$, care, stored_columns, stored_values, run_id, same_identity, not_aside);
 	GET DIAGNOSTICS rows_stored = ROW_COUNT;
 
 	-- 9. Account for every row.
@@ -739,7 +755,12 @@ BEGIN
 	GROUP BY k.link_rank, k.ambiguous;
 	INSERT INTO caredata.load_quality (load_id, column_name, reason, rows)
 	SELECT run_id, q.column_name, q.reason, sum(s.rows)
-	FROM pg_temp.caredata_summary s
+	FROM (SELECT t._quality, count(*) AS rows
+		  FROM pg_temp.caredata_stage t
+		  WHERE t._quality <> 0
+			AND NOT EXISTS (SELECT FROM pg_temp.caredata_aside a
+							WHERE a.landed_row = t.landed_row AND a.quarantine)
+		  GROUP BY t._quality) s
 	JOIN (VALUES (nhs_column, 'not a valid NHS number', 1),
 				 (dob_column, 'not a date from 1895 to today', 2),
 				 (sex_column, 'not a sex code', 4),
@@ -752,7 +773,7 @@ BEGIN
 
 	EXECUTE format('TRUNCATE TABLE %s', landing);
 
-	DROP TABLE pg_temp.caredata_stage, pg_temp.caredata_aside, pg_temp.caredata_summary,
+	DROP TABLE pg_temp.caredata_stage, pg_temp.caredata_aside,
 		pg_temp.caredata_tuple, pg_temp.caredata_link, pg_temp.caredata_touched;
 
 	-- 11. Releases show the new persons and records from this commit on.
