@@ -68,7 +68,8 @@ is($node->safe_psql('postgres', q{SELECT caredata.salted_sha256('x', 'partner')}
 
 unlink "$keys/salt";
 is($node->safe_psql('postgres', $digest), $now, 'without the file');
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 is($node->safe_psql('postgres', $digest), $now, 'after a crash');
 
 # ---------------------------------------------------------------------------
