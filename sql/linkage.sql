@@ -190,6 +190,7 @@ DECLARE
 		AND i.source_organisation IS NOT DISTINCT FROM t.source_organisation
 		AND i.local_patient_id IS NOT DISTINCT FROM t.local_patient_id';
 	block      record;
+	shared     text[] := '{}';	-- keys that two tuples of this load have
 	conditional smallint[];		-- ordinals where the NHS number may be missing
 	local_only smallint[];		-- ordinals that rest on the local patient id
 	lowest     smallint;
@@ -276,7 +277,8 @@ BEGIN
 		$sql$, same);
 	ANALYZE pg_temp.caredata_identity;
 
-	-- 3. Values that too many tuples share are not linked on.
+	-- 3. Values that too many tuples share are not linked on; those that none
+	-- shares with another make no pairs.
 	FOR block IN
 		VALUES ('use_nhs_number', 'nhs_number',
 				'k.nhs_number OPERATOR(caredata.=) u.nhs_number'),
@@ -286,12 +288,23 @@ BEGIN
 				'k.date_of_birth = u.date_of_birth AND k.sex = u.sex AND k.postcode OPERATOR(caredata.=) u.postcode')
 	LOOP
 		EXECUTE format($sql$
-			UPDATE pg_temp.caredata_identity u SET %1$I = false
-			FROM (SELECT %2$s FROM pg_temp.caredata_identity
-				  WHERE %1$I GROUP BY %2$s HAVING count(*) > %4$L) k
-			WHERE %3$s
-			$sql$, block.column1, block.column2, block.column3,
-			caredata.crowded_key_limit());
+			SELECT max(k.tuples)
+			FROM (SELECT count(*) AS tuples FROM pg_temp.caredata_identity u
+				  WHERE u.%1$I GROUP BY %2$s) k
+			$sql$, block.column1, block.column2)
+		INTO moved;
+		IF moved > 1 THEN
+			shared := shared || block.column1;
+		END IF;
+		IF moved > caredata.crowded_key_limit() THEN
+			EXECUTE format($sql$
+				UPDATE pg_temp.caredata_identity u SET %1$I = false
+				FROM (SELECT %2$s FROM pg_temp.caredata_identity
+					  WHERE %1$I GROUP BY %2$s HAVING count(*) > %4$L) k
+				WHERE %3$s
+				$sql$, block.column1, block.column2, block.column3,
+				caredata.crowded_key_limit());
+		END IF;
 	END LOOP;
 
 	-- 4. Every pair that matches at some rank, with its best rank: tuples to
@@ -336,13 +349,15 @@ BEGIN
 			JOIN care_identity.identity o ON %3$s
 			WHERE u.%1$I AND NOT u.known AND (%4$L OR NOT o.ambiguous)
 			$sql$, block.use, block.ranks, block.join_on, block.is_local));
-		pairs := concat_ws(' UNION ALL ', pairs, format($sql$
-			SELECT u.identity_no, o.identity_no AS other_no, CASE %2$s END AS ordinal
-			FROM pg_temp.caredata_identity u
-			JOIN pg_temp.caredata_identity o ON %3$s
-			WHERE u.%1$I AND o.%1$I AND NOT u.known AND NOT o.known
-			  AND u.identity_no <> o.identity_no
-			$sql$, block.use, block.ranks, block.join_on));
+		IF block.use = ANY (shared) THEN
+			pairs := concat_ws(' UNION ALL ', pairs, format($sql$
+				SELECT u.identity_no, o.identity_no AS other_no, CASE %2$s END AS ordinal
+				FROM pg_temp.caredata_identity u
+				JOIN pg_temp.caredata_identity o ON %3$s
+				WHERE u.%1$I AND o.%1$I AND NOT u.known AND NOT o.known
+				  AND u.identity_no <> o.identity_no
+				$sql$, block.use, block.ranks, block.join_on));
+		END IF;
 	END LOOP;
 	IF persons IS NOT NULL THEN
 		EXECUTE format($sql$
@@ -351,6 +366,8 @@ BEGIN
 			FROM (%s) p WHERE p.ordinal IS NOT NULL
 			GROUP BY p.identity_no, p.person_id, p.ordinal = ANY (%L::smallint[])
 			$sql$, persons, local_only);
+	END IF;
+	IF pairs IS NOT NULL THEN
 		EXECUTE format($sql$
 			INSERT INTO pg_temp.caredata_pair
 			SELECT p.identity_no, p.other_no, min(p.ordinal)

@@ -510,6 +510,12 @@ BEGIN
 		identity := identity || format(', caredata.objection_code_key(btrim(l.%I)) AS _code', code_column);
 	END IF;
 
+	-- Record keys that may be there twice are found by a hash of eight bytes,
+	-- and then compared whole.
+	SELECT string_agg(format('coalesce(hashtextextended(t.%I::text COLLATE "C", %s), 0)', k.key_column, k.ordinal), ' # ')
+	INTO key_hash
+	FROM unnest(spec.key_columns) WITH ORDINALITY AS k (key_column, ordinal);
+
 	-- 3. One pass over the landed rows. OFFSET 0 keeps each field from being
 	-- typed more than once; what every later pass reads stands first. A row
 	-- whose typed fields are fewer than its landed ones, or break a rule, is
@@ -523,6 +529,7 @@ BEGIN
 			   # coalesce(caredata.postcode_hash_extended(t._postcode, %11$s + 4), 0)
 			   # coalesce(hashtextextended(t._organisation, %11$s + 5), 0)
 			   # coalesce(hashtextextended(t._local, %11$s + 6), 0) AS _key,
+			   %12$s AS _record,
 			   (CASE WHEN t._nhs_number IS NULL AND btrim(t._raw_nhs_number) <> '' THEN 1 ELSE 0 END
 				+ CASE WHEN t._date_of_birth IS NULL AND btrim(t._raw_day) <> '' THEN 2 ELSE 0 END
 				+ CASE WHEN t._any_sex IS NULL AND btrim(t._raw_sex) <> '' THEN 4 ELSE 0 END
@@ -548,7 +555,8 @@ BEGIN
 		kept,
 		caredata.count_present(keeping), suspect, objection, today,
 		coalesce('r.' || quote_ident(organisation_column), 'NULL::text COLLATE "C"'),
-		identity, caredata.count_present(present), typed, landing, run_id::bigint * 8);
+		identity, caredata.count_present(present), typed, landing, run_id::bigint * 8,
+		key_hash);
 	GET DIAGNOSTICS rows_landed = ROW_COUNT;
 	EXECUTE format('ANALYZE pg_temp.caredata_stage (landed_row, _key, _suspect, _objection, _unlinkable, %s)',
 				   (SELECT string_agg(format('%I', k), ', ') FROM unnest(spec.key_columns) k));
@@ -637,11 +645,6 @@ BEGIN
 	SELECT string_agg(format('s.%1$I = e.%1$I', k.key_column), ' AND ' ORDER BY k.ordinal)
 	INTO key_match
 	FROM unnest(spec.key_columns) WITH ORDINALITY AS k (key_column, ordinal);
-	-- Keys that may be there twice are found by a hash of eight bytes and then
-	-- compared whole.
-	SELECT string_agg(format('hashtextextended(s.%I::text COLLATE "C", %s)', k.key_column, k.ordinal), ' # ')
-	INTO key_hash
-	FROM unnest(spec.key_columns) WITH ORDINALITY AS k (key_column, ordinal);
 
 	EXECUTE format($sql$
 		INSERT INTO pg_temp.caredata_aside
@@ -653,16 +656,16 @@ BEGIN
 						   row_number() OVER (PARTITION BY %3$s ORDER BY k.link_rank, s.landed_row) AS copy,
 						   dense_rank() OVER (PARTITION BY %3$s ORDER BY k.person_id, %4$s) AS content
 					FROM pg_temp.caredata_stage s
-					JOIN (SELECT %7$s AS hash FROM pg_temp.caredata_stage s
-						  GROUP BY 1 HAVING count(*) > 1) e ON e.hash = %7$s
-					JOIN pg_temp.caredata_link k ON %6$s
-					WHERE %8$s) g) d
+					JOIN (SELECT r._record FROM pg_temp.caredata_stage r
+						  GROUP BY r._record HAVING count(*) > 1) e ON e._record = s._record
+					JOIN pg_temp.caredata_link k ON %5$s
+					WHERE %6$s) g) d
 		WHERE d.contents > 1 OR d.copy > 1
 		$sql$,
 		'record key not unique in file',
 		(SELECT string_agg(format('%I', k), ', ') FROM unnest(spec.key_columns) k),
 		(SELECT string_agg(format('s.%I', k), ', ') FROM unnest(spec.key_columns) k),
-		stored_values, key_match, same_identity, key_hash, not_aside);
+		stored_values, same_identity, not_aside);
 	ANALYZE pg_temp.caredata_aside;
 	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
 					  THEN search_aside ELSE 'true' END;
