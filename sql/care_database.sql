@@ -99,7 +99,6 @@ BEGIN
 		UNIQUE NULLS NOT DISTINCT (nhs_number, date_of_birth, sex, postcode,
 								   source_organisation, local_patient_id)
 	);
-	CREATE INDEX ON care_identity.identity (nhs_number);
 	CREATE INDEX ON care_identity.identity (person_id);
 	CREATE INDEX ON care_identity.identity (date_of_birth, sex, postcode);
 	CREATE INDEX ON care_identity.identity (source_organisation, local_patient_id);

@@ -308,7 +308,6 @@ CREATE PROCEDURE caredata.load(dataset name, file_name text DEFAULT NULL)
 	SET row_security = off
 	SET jit = off
 	SET work_mem = '256MB'
-	SET parallel_tuple_cost = 0.01
 	SET default_statistics_target = 20
 	AS $procedure$
 DECLARE
@@ -700,7 +699,7 @@ BEGIN
 	not_aside := CASE WHEN EXISTS (SELECT FROM pg_temp.caredata_aside)
 					  THEN search_aside ELSE 'true' END;
 
-	-- 8. Store, by person: what is asked together lies together.
+	-- 8. Store, in file order: sorting by person would cost a tenth of the load.
 	IF spec.partition_column IS NOT NULL THEN
 		PERFORM caredata.ensure_partitions(spec.dataset, min(t.first_date), max(t.last_date))
 		FROM pg_temp.caredata_tuple t;
@@ -711,7 +710,6 @@ BEGIN
 		FROM pg_temp.caredata_stage s
 		JOIN pg_temp.caredata_link k ON %5$s
 		WHERE %6$s
-		ORDER BY k.person_id
 		$sql$, care, stored_columns, stored_values, run_id, same_identity, not_aside);
 	GET DIAGNOSTICS rows_stored = ROW_COUNT;
 
