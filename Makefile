@@ -42,6 +42,7 @@ OBJS = \
 	src/release_gate.o \
 	src/resolve.o \
 	src/salted_hash.o \
+	src/string_similarity.o \
 	src/visible.o
 
 # The install script is the concatenation of these, in dependency order: a
