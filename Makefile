@@ -39,6 +39,7 @@ OBJS = \
 	src/postcode.o \
 	src/postcode_parse.o \
 	src/pseudonym.o \
+	src/quota.o \
 	src/release_gate.o \
 	src/resolve.o \
 	src/salted_hash.o \
@@ -53,6 +54,7 @@ SQL_PARTS = \
 	sql/field.sql \
 	sql/handle.sql \
 	sql/keyring.sql \
+	sql/quota.sql \
 	sql/pseudonym.sql \
 	sql/repseudonymise.sql \
 	sql/format_preserving.sql \

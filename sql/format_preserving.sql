@@ -30,6 +30,14 @@ REVOKE ALL ON FUNCTION caredata.fpe_decrypt(text, integer, bytea, name) FROM PUB
 COMMENT ON FUNCTION caredata.fpe_decrypt(text, integer, bytea, name) IS
 	'Reverse of fpe_encrypt(); for superusers only. Any text of the right form gives a value, also a forged one';
 
+CREATE FUNCTION caredata.fpe_decrypt(value text, radix integer, tweak bytea, domain name, generation integer)
+	RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
+	AS 'MODULE_PATHNAME', 'caredata_fpe_decrypt';
+REVOKE ALL ON FUNCTION caredata.fpe_decrypt(text, integer, bytea, name, integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.fpe_decrypt(text, integer, bytea, name, integer) IS
+	'The same for what an older generation of the key made, which must not be closed: the text does not tell which';
+
 CREATE FUNCTION caredata.nhs_like(number caredata.nhs_number, release caredata.release_ref)
 	RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
@@ -53,6 +61,14 @@ CREATE FUNCTION caredata.nhs_number_of_like(digits text, domain name)
 REVOKE ALL ON FUNCTION caredata.nhs_number_of_like(text, name) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.nhs_number_of_like(text, name) IS
 	'Reverse of nhs_like(), NULL for what it never makes; for superusers only. Nine of ten made-up texts with the right last digit give some NHS number';
+
+CREATE FUNCTION caredata.nhs_number_of_like(digits text, domain name, generation integer)
+	RETURNS caredata.nhs_number
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
+	AS 'MODULE_PATHNAME', 'caredata_nhs_number_of_like';
+REVOKE ALL ON FUNCTION caredata.nhs_number_of_like(text, name, integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.nhs_number_of_like(text, name, integer) IS
+	'The same for what an older generation of the key made, which must not be closed: the digits do not tell which';
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_linker', 'caredata.fpe_encrypt(text,integer,bytea,name)'),

@@ -214,6 +214,7 @@ DECLARE
 	who name[] := caredata.requester();
 	asked caredata.reidentification;
 	one record;
+	behind integer;
 	numbers caredata.nhs_number[];
 BEGIN
 	-- who did not ask learns nothing, not even whether there is such a request
@@ -238,9 +239,11 @@ BEGIN
 		WHERE i.request_id = asked.request_id AND i.revealed_at IS NULL
 		ORDER BY i.item
 	LOOP
+		-- once for each, as it counts towards the quota
+		behind := caredata.person_behind(one.value, asked.release_id);
 		SELECT array_agg(DISTINCT n.nhs_number ORDER BY n.nhs_number) INTO numbers
 		FROM care_identity.identity n
-		WHERE n.person_id = caredata.person_behind(one.value, asked.release_id)
+		WHERE n.person_id = behind
 		  AND n.nhs_number IS NOT NULL
 		  AND (asked.despite_objections
 			   OR (SELECT bool_and(caredata.visible(n.person_id, asked.release_id::text::caredata.release_ref, s))

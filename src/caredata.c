@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "master_key.h"
+#include "quota.h"
 #include "release_gate.h"
 #include "visible.h"
 
@@ -28,6 +29,7 @@ _PG_init(void)
 {
 	caredata_catalog_init(process_shared_preload_libraries_in_progress);
 	caredata_master_key_init(process_shared_preload_libraries_in_progress);
+	caredata_quota_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
 	caredata_release_gate_init();
 

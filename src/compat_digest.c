@@ -30,6 +30,7 @@
 #include "domain_call.h"
 #include "field_message.h"
 #include "keyring.h"
+#include "quota.h"
 #include "salted_hash.h"
 
 PG_FUNCTION_INFO_V1(caredata_wrap_secret);
@@ -200,6 +201,7 @@ use_secret(FunctionCallInfo fcinfo, int argument)
 		memcpy(&call->name, name, sizeof(NameData));
 		call->secret = open_secret(name);
 	}
+	caredata_count_use(CAREDATA_USE_PSEUDONYMISE);
 	return call->secret->secret;
 }
 

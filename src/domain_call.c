@@ -121,6 +121,7 @@ caredata_open_call_by_name(DomainCall *call, Name name,
 	domain_id = find_domain(name);
 	call->user_id = GetUserId();
 	call->release_id = 0;
+	call->generation = 0;
 	memcpy(&call->name, name, sizeof(NameData));
 	if (authority == DOMAIN_REVERSAL)
 	{
@@ -131,4 +132,29 @@ caredata_open_call_by_name(DomainCall *call, Name name,
 		call->key = caredata_hold_newest_key(&call->hold, call->context,
 											 domain_id);
 	call->opened++;
+}
+
+void
+caredata_choose_generation(DomainCall *call, int32 generation)
+{
+	int			i;
+
+	/* until it is found the call site asks again */
+	call->key = NULL;
+	for (i = 0; i < call->hold.nkeys; i++)
+	{
+		if (generation == 0 ||
+			caredata_key_generation(call->hold.keys[i]) == generation)
+		{
+			call->key = call->hold.keys[i];
+			call->generation = generation;
+			call->opened++;
+			return;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("pseudonym domain \"%s\" has no readable generation %d",
+					NameStr(call->name), generation),
+			 errhint("caredata.key_status() lists generations; what is closed cannot be read again.")));
 }

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 
 #include "keyring.h"
+#include "quota.h"
 
 /* Who may call. */
 typedef enum DomainAuthority
@@ -33,6 +34,7 @@ typedef struct DomainCall
 	MemoryContext context;
 	Oid			user_id;
 	int32		release_id;		/* 0 for a call by name */
+	int32		generation;		/* that was asked for; 0 for the newest */
 	NameData	name;
 } DomainCall;
 
@@ -45,8 +47,10 @@ extern void caredata_open_call_by_name(DomainCall *call, Name name,
 
 /*
  * For DOMAIN_REVERSAL the hold has all readable keys of the domain, newest
- * first; key is the newest.
+ * first; key is the newest, or that of the generation chosen afterwards, which
+ * raises undefined_object where it does not exist or is closed.
  */
+extern void caredata_choose_generation(DomainCall *call, int32 generation);
 
 /*
  * Raise insufficient_privilege unless the current user is a superuser or has
@@ -62,6 +66,7 @@ caredata_use_handle(DomainCall *call, int32 release_id)
 		caredata_open_call_by_handle(call, release_id);
 }
 
+/* By name a value comes from the caller, and counts towards a quota. */
 static inline void
 caredata_use_name(DomainCall *call, Name name, DomainAuthority authority)
 {
@@ -70,6 +75,15 @@ caredata_use_name(DomainCall *call, Name name, DomainAuthority authority)
 				 strncmp(NameStr(call->name), NameStr(*name),
 						 NAMEDATALEN) != 0))
 		caredata_open_call_by_name(call, name, authority);
+	caredata_count_use(authority == DOMAIN_REVERSAL ?
+					   CAREDATA_USE_REVERSE : CAREDATA_USE_PSEUDONYMISE);
+}
+
+static inline void
+caredata_use_generation(DomainCall *call, int32 generation)
+{
+	if (unlikely(call->generation != generation))
+		caredata_choose_generation(call, generation);
 }
 
 #endif							/* CAREDATA_DOMAIN_CALL_H */

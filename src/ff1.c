@@ -214,16 +214,25 @@ store_big_endian64(uint8_t *bytes, uint64_t number)
 	bytes[7] = (uint8_t) number;
 }
 
+/*
+ * number modulo size, where it is below twice the size.  Without a branch: the
+ * processor would guess wrong every other time.
+ */
+static inline uint64_t
+less_size(uint64_t number, uint64_t size)
+{
+	number -= size;
+	return number + (size & -(number >> 63));
+}
+
 /* number modulo size; the reciprocal is (2^64 - 1) / size, rounded down. */
 static inline uint64_t
 reduce_small(uint64_t number, uint64_t size, uint64_t reciprocal)
 {
 #ifdef __SIZEOF_INT128__
 	number -= (uint64_t) (((unsigned __int128) number * reciprocal) >> 64) * size;
-	/* the quotient was right, or too small by one or two */
-	while (number >= size)
-		number -= size;
-	return number;
+	/* the quotient was right, or too small by one */
+	return less_size(number, size);
 #else
 	(void) reciprocal;
 	return number % size;
@@ -259,13 +268,9 @@ encrypt_small(const Ff1 *ff1, Ff1Number *left, Ff1Number *right)
 	for (i = 0; i < FF1_ROUNDS; i += 2)
 	{
 		SMALL_ROUND(i, b, left_size, ff1->left_reciprocal, sum);
-		a += sum;
-		if (a >= left_size)
-			a -= left_size;
+		a = less_size(a + sum, left_size);
 		SMALL_ROUND(i + 1, a, right_size, ff1->right_reciprocal, sum);
-		b += sum;
-		if (b >= right_size)
-			b -= right_size;
+		b = less_size(b + sum, right_size);
 	}
 	*left = a;
 	*right = b;
@@ -290,9 +295,9 @@ decrypt_small(const Ff1 *ff1, Ff1Number *left, Ff1Number *right)
 	for (i = FF1_ROUNDS; i > 0; i -= 2)
 	{
 		SMALL_ROUND(i - 1, a, right_size, ff1->right_reciprocal, sum);
-		b = b >= sum ? b - sum : b + right_size - sum;
+		b = less_size(b + right_size - sum, right_size);
 		SMALL_ROUND(i - 2, b, left_size, ff1->left_reciprocal, sum);
-		a = a >= sum ? a - sum : a + left_size - sum;
+		a = less_size(a + left_size - sum, left_size);
 	}
 	*left = a;
 	*right = b;

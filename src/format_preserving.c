@@ -149,13 +149,30 @@ caredata_fpe_encrypt_by_name(PG_FUNCTION_ARGS)
 	return convert(fcinfo, call, true);
 }
 
-/* caredata.fpe_decrypt(value, radix, tweak, domain) */
+/* 0, the newest, where the function has no such argument */
+static int32
+generation_argument(FunctionCallInfo fcinfo, int argument)
+{
+	int32		generation;
+
+	if (PG_NARGS() <= argument)
+		return 0;
+	generation = PG_GETARG_INT32(argument);
+	if (generation < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a generation is a number from 1")));
+	return generation;
+}
+
+/* caredata.fpe_decrypt(value, radix, tweak, domain [, generation]) */
 Datum
 caredata_fpe_decrypt(PG_FUNCTION_ARGS)
 {
 	FormatCall *call = caredata_domain_call(fcinfo, sizeof(FormatCall));
 
 	caredata_use_name(&call->domain, PG_GETARG_NAME(3), DOMAIN_REVERSAL);
+	caredata_use_generation(&call->domain, generation_argument(fcinfo, 4));
 	return convert(fcinfo, call, false);
 }
 
@@ -206,7 +223,10 @@ caredata_nhs_like_by_name(PG_FUNCTION_ARGS)
 	return make_nhs_like(call, PG_GETARG_INT64(0));
 }
 
-/* caredata.nhs_number_of_like(text, domain): NULL when it is none */
+/*
+ * caredata.nhs_number_of_like(text, domain [, generation]): NULL when it is
+ * none
+ */
 Datum
 caredata_nhs_number_of_like(PG_FUNCTION_ARGS)
 {
@@ -216,6 +236,7 @@ caredata_nhs_number_of_like(PG_FUNCTION_ARGS)
 	bool		found = false;
 
 	caredata_use_name(&call->domain, PG_GETARG_NAME(1), DOMAIN_REVERSAL);
+	caredata_use_generation(&call->domain, generation_argument(fcinfo, 2));
 	if (VARSIZE_ANY_EXHDR(digits) != NHS_LIKE_DIGITS)
 		PG_RETURN_NULL();
 	prepare_nhs_like(call);

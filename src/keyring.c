@@ -639,6 +639,12 @@ caredata_key_decrypt(const CaredataKey *key, const uint8 *in, uint8 *out)
 		report_cipher_failed();
 }
 
+int32
+caredata_key_generation(const CaredataKey *key)
+{
+	return key->generation;
+}
+
 EVP_CIPHER_CTX *
 caredata_key_cipher(const CaredataKey *key, CaredataCipher cipher)
 {

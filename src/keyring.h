@@ -42,6 +42,9 @@ extern void caredata_hold_readable_keys(CaredataKeyHold *hold,
 										MemoryContext context,
 										int32 domain_id);
 
+/* Which generation of its domain's key it is. */
+extern int32 caredata_key_generation(const CaredataKey *key);
+
 /* Further keys of a domain, each derived for one purpose alone. */
 typedef enum CaredataHash
 {

@@ -59,6 +59,7 @@
 #include "handle.h"
 #include "keyring.h"
 #include "pseudonym_block.h"
+#include "quota.h"
 #include "release_gate.h"
 #include "visible.h"
 
@@ -419,6 +420,8 @@ caredata_current_pid(PG_FUNCTION_ARGS)
 	uint8		block[PSEUDONYM_BYTES];
 	int			i;
 
+	/* what it raises depends on the number of calls, not on the pseudonym */
+	caredata_count_use(CAREDATA_USE_RENEW);
 	for (i = 0; i < call->hold.nkeys; i++)
 	{
 		caredata_key_decrypt(call->hold.keys[i], pseudonym, block);

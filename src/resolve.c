@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "keyring.h"
 #include "pseudonym_block.h"
+#include "quota.h"
 #include "release_gate.h"
 #include "visible.h"
 
@@ -126,6 +127,7 @@ caredata_renewed_pseudonym(PG_FUNCTION_ARGS)
 	uint8		block[PSEUDONYM_BYTES];
 	uint8	   *result;
 
+	caredata_count_use(CAREDATA_USE_RENEW);
 	if (!decrypt_pseudonym(call, (const uint8 *) PG_GETARG_POINTER(0), block))
 		PG_RETURN_NULL();
 	result = palloc(PSEUDONYM_BYTES);
@@ -142,6 +144,7 @@ caredata_person_behind(PG_FUNCTION_ARGS)
 	uint8		block[PSEUDONYM_BYTES];
 	int32		person;
 
+	caredata_count_use(CAREDATA_USE_REIDENTIFY);
 	if (!decrypt_person(call, (const uint8 *) PG_GETARG_POINTER(0), block,
 						&person))
 		PG_RETURN_NULL();
@@ -196,6 +199,7 @@ caredata_translated_pseudonym(PG_FUNCTION_ARGS)
 		caredata_check_release_open(to);
 	}
 	call = resolve_call(fcinfo, from, to);
+	caredata_count_use(CAREDATA_USE_TRANSLATE);
 	if (!decrypt_person(call, (const uint8 *) PG_GETARG_POINTER(0), block,
 						&person) ||
 		!is_visible(call->visible[0], person, from, PG_GETARG_ARRAYTYPE_P(2)) ||

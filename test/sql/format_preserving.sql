@@ -85,6 +85,24 @@ SELECT nhs_number_of_like('', 'one') IS NULL AND nhs_number_of_like('123456789',
 SELECT nhs_like(NULL, 'one') IS NULL AND nhs_like('9990000018', NULL::name) IS NULL AS strict;
 CREATE INDEX ON numbers (nhs_like(n, 'one'));
 
+-- what an older generation made is read by its number, until that is closed
+CREATE TABLE before AS SELECT n, nhs_like(n, 'two') AS l, fpe_encrypt(n::text, 10, '\x', 'two') AS e FROM numbers LIMIT 500;
+SELECT rotate_domain_key(:'two'::integer);
+SELECT count(*) FILTER (WHERE nhs_number_of_like(l, 'two') = n) < 3 AS newest, count(*) FILTER (WHERE nhs_number_of_like(l, 'two', 2) = n) < 3 AS second,
+	   count(*) FILTER (WHERE nhs_number_of_like(l, 'two', 1) = n) AS first, count(*) FILTER (WHERE fpe_decrypt(e, 10, '\x', 'two', 1) = n::text) AS first_too,
+	   count(*) FILTER (WHERE fpe_decrypt(e, 10, '\x', 'two') = n::text) AS none
+FROM before;
+-- one call site, either generation
+SELECT count(*) FROM (SELECT n, l, 1 AS g FROM before UNION ALL SELECT n, nhs_like(n, 'two'), 2 FROM before) v WHERE nhs_number_of_like(l, 'two', g) = n;
+SELECT nhs_number_of_like(l, 'two', 3) FROM before;
+SELECT nhs_number_of_like(l, 'two', 0) FROM before;
+SELECT fpe_decrypt(e, 10, '\x', 'two', -1) FROM before;
+SELECT fpe_decrypt('123456', 10, '\x', 'two', NULL) IS NULL AS strict;
+SELECT close_domain_generation(:'two'::integer, 1);
+SELECT nhs_number_of_like(l, 'two', 1) FROM before;
+SELECT fpe_decrypt(e, 10, '\x', 'two', 1) FROM before;
+DROP TABLE before;
+
 -- in parallel workers
 ANALYZE numbers;
 SELECT md5(string_agg(nhs_like(n, 'one'), ',' ORDER BY n)) AS alone FROM numbers \gset
@@ -124,6 +142,8 @@ INSERT INTO calls VALUES
 	($$SELECT caredata.nhs_like('9990000018', 'one'::name)$$),
 	($$SELECT caredata.fpe_decrypt('123456', 10, '\x', 'one')$$),
 	($$SELECT caredata.nhs_number_of_like('1234567890', 'one')$$),
+	($$SELECT caredata.fpe_decrypt('123456', 10, '\x', 'one', 1)$$),
+	($$SELECT caredata.nhs_number_of_like('1234567890', 'one', 1)$$),
 	($$SELECT caredata.nhs_like('9990000018', '1'::caredata.release_ref)$$),
 	($$SELECT caredata.fpe_encrypt('123456', 10, '\x', '1'::caredata.release_ref)$$);
 GRANT SELECT ON calls TO PUBLIC;
@@ -138,7 +158,7 @@ END $$;
 SELECT t.* FROM unnest(ARRAY['regress_format_user', 'regress_format_reader', 'caredata_admin', 'caredata_loader',
 	'caredata_guardian', 'caredata_auditor', 'caredata_linker']::name[]) r, public.try_as(r) t;
 GRANT EXECUTE ON FUNCTION nhs_like(nhs_number, name), fpe_encrypt(text, integer, bytea, name), fpe_decrypt(text, integer, bytea, name),
-	nhs_number_of_like(text, name) TO PUBLIC;
+	nhs_number_of_like(text, name), fpe_decrypt(text, integer, bytea, name, integer), nhs_number_of_like(text, name, integer) TO PUBLIC;
 SELECT t.* FROM unnest(ARRAY['regress_format_user', 'regress_format_reader', 'caredata_admin', 'caredata_loader',
 	'caredata_guardian', 'caredata_auditor', 'caredata_linker']::name[]) r, public.try_as(r) t;
 
