@@ -19,6 +19,7 @@ OBJS = \
 	src/blake2b.o \
 	src/caredata.o \
 	src/catalog.o \
+	src/check.o \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/domain_call.o \
@@ -74,7 +75,8 @@ SQL_PARTS = \
 	sql/release.sql \
 	sql/link_authority.sql \
 	sql/reidentification.sql \
-	sql/disclosure.sql
+	sql/disclosure.sql \
+	sql/check.sql
 
 DATA        = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql

@@ -81,6 +81,28 @@ REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, name) FROM P
 COMMENT ON FUNCTION caredata.treated_column(integer, name, text, name) IS
 	'One column of a release''s view, in SQL: the treatments are written here and can be nothing else';
 
+-- Also what check() compares a view with.
+CREATE FUNCTION caredata.release_view_query(release_id integer, dataset name) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT format('SELECT caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t',
+				  release_view_query.release_id,
+				  string_agg(', ' || caredata.treated_column(rc.release_id, c.column_name, rc.treatment,
+															 coalesce(t.result_name, c.column_name)),
+							 '' ORDER BY c.position),
+				  release_view_query.dataset)
+	FROM caredata.release_column rc
+	JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
+	JOIN caredata.treatment t ON t.treatment = rc.treatment
+	WHERE rc.release_id = release_view_query.release_id
+	  AND rc.dataset = release_view_query.dataset
+	HAVING count(*) > 0;
+END;
+REVOKE ALL ON FUNCTION caredata.release_view_query(integer, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.release_view_query(integer, name) IS
+	'What a release''s view of a dataset shows, in SQL; NULL for a dataset that is not permitted';
+
 -- ------------------------------------------------------------- activation
 
 -- A care table is released only if nothing but policies for named roles lets
@@ -241,14 +263,10 @@ BEGIN
 
 	FOR permitted IN
 		SELECT d.dataset, d.description,
-			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns,
-			   string_agg(', ' || caredata.treated_column(approved.release_id, c.column_name,
-						  rc.treatment, coalesce(t.result_name, c.column_name)),
-						  '' ORDER BY c.position) AS shown_columns
+			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns
 		FROM caredata.release_column rc
 		JOIN caredata.dataset d ON d.dataset = rc.dataset
 		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
-		JOIN caredata.treatment t ON t.treatment = rc.treatment
 		WHERE rc.release_id = approved.release_id
 		GROUP BY d.dataset, d.description
 		ORDER BY d.dataset
@@ -256,10 +274,8 @@ BEGIN
 		PERFORM caredata.check_row_security(format('care.%I', permitted.dataset)::regclass);
 		EXECUTE format('GRANT SELECT (person_id%s) ON care.%I TO %I',
 					   permitted.read_columns, permitted.dataset, definer);
-		EXECUTE format('CREATE VIEW %I.%I AS SELECT'
-					   ' caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t',
-					   approved.name, permitted.dataset, handle,
-					   permitted.shown_columns, permitted.dataset);
+		EXECUTE format('CREATE VIEW %I.%I AS %s', approved.name, permitted.dataset,
+					   caredata.release_view_query(approved.release_id, permitted.dataset));
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
 					   approved.name, permitted.dataset, permitted.description);
 		EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', approved.name, permitted.dataset,
