@@ -29,6 +29,7 @@ OBJS = \
 	src/field_parse.o \
 	src/format_preserving.o \
 	src/handle.o \
+	src/key_file.o \
 	src/keyring.o \
 	src/master_command.o \
 	src/master_command_parse.o \
@@ -44,8 +45,10 @@ OBJS = \
 	src/release_gate.o \
 	src/resolve.o \
 	src/salted_hash.o \
+	src/secret.o \
 	src/string_similarity.o \
-	src/visible.o
+	src/visible.o \
+	src/wrap.o
 
 # The install script is the concatenation of these, in dependency order: a
 # part may use what stands above it and nothing below.

@@ -32,6 +32,7 @@
 #include "keyring.h"
 #include "quota.h"
 #include "salted_hash.h"
+#include "secret.h"
 
 PG_FUNCTION_INFO_V1(caredata_wrap_secret);
 PG_FUNCTION_INFO_V1(caredata_open_pseudonymiser_digest);

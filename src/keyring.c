@@ -1,8 +1,7 @@
 /*
  * keyring.c
- *		The domain keys, the two primitives that use them, one AES-256 block
- *		and keyed BLAKE2b, and secrets from files, all under the master key
- *		(master_key.c).
+ *		The domain keys, wrapped under the master key (master_key.c), and the
+ *		two primitives that use them: one AES-256 block and keyed BLAKE2b.
  *
  * Hierarchy.  Every derivation is libsodium's crypto_kdf (keyed BLAKE2b) with
  * a context and a number of its own; they are fixed for ever, a change would
@@ -16,14 +15,9 @@
  *		"cd_shift" 1	AES-256 key of shifted_date()
  *		"cd_check" 1	fingerprint of the domain key (8 bytes)
  *
- * A wrapped domain key is: version byte 1, nonce (24), XChaCha20-Poly1305
- * ciphertext (32) and tag (16); associated data: the label below, domain and
- * generation, four bytes each, big-endian.  A wrapped key that is moved to
- * another domain or generation does not open.
- *
- * A wrapped secret is a byte string of any length under the same wrapping key,
- * laid out alike; associated data: "caredata secret", a zero byte and the
- * secret's name, so that one does not open under another's name.
+ * A domain key is wrapped (wrap.h) with the label below, domain and generation,
+ * four bytes each, big-endian, for associated data.  A wrapped key that is
+ * moved to another domain or generation does not open.
  *
  * Where key bytes are.  Hash keys and everything on the way to them live in
  * libsodium's guarded memory.  OpenSSL keeps the AES key schedules in ordinary
@@ -75,24 +69,18 @@
 #include "compat.h"
 #include "keyring.h"
 #include "master_key.h"
+#include "wrap.h"
 
 #define KEY_BYTES			CAREDATA_KEY_BYTES
 #define FINGERPRINT_BYTES	CAREDATA_FINGERPRINT_BYTES
-#define NONCE_BYTES			crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG_BYTES			crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define WRAPPED_VERSION		1
-#define WRAPPED_BYTES		(1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES)
+#define WRAPPED_BYTES		CAREDATA_WRAPPED_BYTES(KEY_BYTES)
 #define WRAP_LABEL			"caredata domain key"
-#define SECRET_LABEL		"caredata secret"
 
-StaticAssertDecl(KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
-				 "key length of XChaCha20-Poly1305");
+StaticAssertDecl(KEY_BYTES == CAREDATA_WRAP_KEY_BYTES,
+				 "length of a key that wraps");
 StaticAssertDecl(BLAKE2B_KEY_BYTES == KEY_BYTES &&
 				 BLAKE2B_RESULT_BYTES == CAREDATA_BLOCK_BYTES,
 				 "lengths of keyed BLAKE2b");
-StaticAssertDecl(CAREDATA_WRAPPED_SECRET(0) == 1 + NONCE_BYTES + TAG_BYTES,
-				 "length of a wrapped secret");
-
 struct CaredataKey
 {
 	CaredataKey *next;
@@ -151,8 +139,6 @@ static Oid	domain_key_relid = InvalidOid;
 static bool keyring_callback_registered = false;
 
 PG_FUNCTION_INFO_V1(caredata_rewrap_domain_key);
-PG_FUNCTION_INFO_V1(caredata_rewrap_secret);
-PG_FUNCTION_INFO_V1(caredata_check_secret);
 PG_FUNCTION_INFO_V1(caredata_new_domain_key);
 PG_FUNCTION_INFO_V1(caredata_check_domain_key);
 
@@ -198,22 +184,9 @@ wrap_key(const uint8 *data_key, int32 domain_id, int32 generation,
 		 uint8 *under, uint8 *wrapped)
 {
 	uint8		ad[WRAP_AD_BYTES];
-	unsigned long long length = 0;
-	bool		ok;
 
 	wrap_associated_data(domain_id, generation, ad);
-	wrapped[0] = WRAPPED_VERSION;
-	randombytes_buf(wrapped + 1, NONCE_BYTES);
-
-	if (sodium_mprotect_readonly(under) != 0)
-		return false;
-	ok = crypto_aead_xchacha20poly1305_ietf_encrypt(wrapped + 1 + NONCE_BYTES,
-													&length,
-													data_key, KEY_BYTES,
-													ad, sizeof(ad), NULL,
-													wrapped + 1, under) == 0 &&
-		length == KEY_BYTES + TAG_BYTES;
-	return sodium_mprotect_noaccess(under) == 0 && ok;
+	return caredata_wrap(under, ad, sizeof(ad), data_key, KEY_BYTES, wrapped);
 }
 
 /* Decrypt a wrapped key into a guarded buffer; does not raise. */
@@ -222,24 +195,14 @@ unwrap_key(const WrappedKey *row, uint8 *data_key)
 {
 	uint8		ad[WRAP_AD_BYTES];
 	uint8		fingerprint[FINGERPRINT_BYTES];
-	unsigned long long length = 0;
-	int			rc;
+	CaredataUnwrapStatus status;
 
-	if (row->wrapped[0] != WRAPPED_VERSION)
-		return KEY_NOT_OPENED;
 	wrap_associated_data(row->domain_id, row->generation, ad);
-
-	if (sodium_mprotect_readonly(wrapping_key) != 0)
+	status = caredata_unwrap(wrapping_key, ad, sizeof(ad), row->wrapped,
+							 WRAPPED_BYTES, data_key);
+	if (status == CAREDATA_NO_GUARDED_MEMORY)
 		return KEY_NO_MEMORY;
-	rc = crypto_aead_xchacha20poly1305_ietf_decrypt(data_key, &length, NULL,
-													row->wrapped + 1 + NONCE_BYTES,
-													KEY_BYTES + TAG_BYTES,
-													ad, sizeof(ad),
-													row->wrapped + 1,
-													wrapping_key);
-	if (sodium_mprotect_noaccess(wrapping_key) != 0)
-		return KEY_NO_MEMORY;
-	if (rc != 0 || length != KEY_BYTES)
+	if (status != CAREDATA_UNWRAPPED)
 		return KEY_NOT_OPENED;
 	if (!key_fingerprint(data_key, fingerprint))
 		return KEY_LIBRARY_FAILED;
@@ -690,133 +653,6 @@ caredata_key_hash(const CaredataKey *key,
 }
 
 /* ------------------------------------------------------------------------
- * Secrets that partners gave, wrapped under the master key
- * ------------------------------------------------------------------------
- */
-
-#define SECRET_AD_BYTES		(sizeof(SECRET_LABEL) + NAMEDATALEN)
-
-/* The name is padded with zeros to its full length. */
-static void
-secret_associated_data(const char *name, uint8 *ad)
-{
-	memset(ad, 0, SECRET_AD_BYTES);
-	memcpy(ad, SECRET_LABEL, sizeof(SECRET_LABEL));
-	strlcpy((char *) ad + sizeof(SECRET_LABEL), name, NAMEDATALEN);
-}
-
-/* Encrypt a secret under a wrapping key; does not raise. */
-static bool
-wrap_secret(const char *name, const uint8 *secret, size_t length,
-			uint8 *under, uint8 *wrapped)
-{
-	uint8		ad[SECRET_AD_BYTES];
-	unsigned long long sealed = 0;
-	bool		ok;
-
-	secret_associated_data(name, ad);
-	wrapped[0] = WRAPPED_VERSION;
-	randombytes_buf(wrapped + 1, NONCE_BYTES);
-	if (sodium_mprotect_readonly(under) != 0)
-		return false;
-	ok = crypto_aead_xchacha20poly1305_ietf_encrypt(wrapped + 1 + NONCE_BYTES,
-													&sealed, secret, length,
-													ad, sizeof(ad), NULL,
-													wrapped + 1, under) == 0 &&
-		sealed == length + TAG_BYTES;
-	return sodium_mprotect_noaccess(under) == 0 && ok;
-}
-
-bytea *
-caredata_wrap_secret_file(const char *name, const char *path)
-{
-	uint8	   *contents;
-	size_t		size = CAREDATA_SECRET_MAX + 3;
-	size_t		length = 0;
-	CaredataKeyFileStatus status;
-	bytea	   *result;
-	bool		ok = false;
-	int			error;
-
-	require_master_key();
-	result = palloc(VARHDRSZ + CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX));
-
-	contents = sodium_malloc(size);
-	if (contents == NULL)
-		caredata_report_no_guarded_memory();
-	status = caredata_read_secret_file(path, contents, size, &length, &error);
-	if (status == KEY_FILE_OK)
-	{
-		/* an editor's line end is not part of the secret */
-		if (length > 0 && contents[length - 1] == '\n')
-			length--;
-		if (length > 0 && contents[length - 1] == '\r')
-			length--;
-		if (length == 0 || length > CAREDATA_SECRET_MAX)
-			status = KEY_FILE_LENGTH;
-	}
-	if (status == KEY_FILE_OK)
-		ok = wrap_secret(name, contents, length, wrapping_key,
-						 (uint8 *) VARDATA(result));
-	sodium_free(contents);
-
-	if (status == KEY_FILE_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("the secret's file has the wrong length"),
-				 errhint("It must hold 1 to %d bytes and at most one line end.",
-						 CAREDATA_SECRET_MAX)));
-	caredata_report_key_file(status, "secret's", path, error);
-	if (!ok)
-		caredata_report_no_guarded_memory();
-	SET_VARSIZE(result, VARHDRSZ + CAREDATA_WRAPPED_SECRET(length));
-	return result;
-}
-
-const uint8 *
-caredata_open_secret(const char *name, const uint8 *wrapped, size_t length,
-					 size_t *secret_length)
-{
-	uint8		ad[SECRET_AD_BYTES];
-	uint8	   *secret;
-	unsigned long long opened = 0;
-	bool		ok = false;
-
-	require_master_key();
-	if (length <= CAREDATA_WRAPPED_SECRET(0) ||
-		length > CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX))
-		return NULL;
-	secret_associated_data(name, ad);
-
-	secret = sodium_malloc(length - CAREDATA_WRAPPED_SECRET(0));
-	if (secret == NULL || sodium_mprotect_readonly(wrapping_key) != 0)
-	{
-		sodium_free(secret);
-		caredata_report_no_guarded_memory();
-	}
-	ok = wrapped[0] == WRAPPED_VERSION &&
-		crypto_aead_xchacha20poly1305_ietf_decrypt(secret, &opened, NULL,
-												   wrapped + 1 + NONCE_BYTES,
-												   length - 1 - NONCE_BYTES,
-												   ad, sizeof(ad),
-												   wrapped + 1,
-												   wrapping_key) == 0;
-	if (sodium_mprotect_noaccess(wrapping_key) != 0 ||
-		(ok && sodium_mprotect_readonly(secret) != 0))
-	{
-		sodium_free(secret);
-		caredata_report_no_guarded_memory();
-	}
-	if (!ok)
-	{
-		sodium_free(secret);
-		return NULL;
-	}
-	*secret_length = opened;
-	return secret;
-}
-
-/* ------------------------------------------------------------------------
  * SQL functions, for create_domain() and key_status()
  * ------------------------------------------------------------------------
  */
@@ -859,73 +695,6 @@ caredata_rewrap_domain_key(PG_FUNCTION_ARGS)
 	sodium_free(data_key);
 	report_key(status, &row);
 	PG_RETURN_BYTEA_P(caredata_bytes_to_bytea(rewrapped, WRAPPED_BYTES));
-}
-
-/* A second lock on what only the extension's own functions call. */
-static void
-check_may_handle_secret(void)
-{
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to handle an encrypted secret"),
-				 errhint("Only a superuser may.")));
-}
-
-static void
-report_secret(const char *name)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("compatibility secret \"%s\" cannot be decrypted", name),
-			 errhint("Its row was altered or renamed; drop it and import it anew.")));
-}
-
-/*
- * caredata.rewrap_secret(name, wrapped_secret): the same, encrypted under the
- * next master key instead.
- */
-Datum
-caredata_rewrap_secret(PG_FUNCTION_ARGS)
-{
-	const char *name = NameStr(*PG_GETARG_NAME(0));
-	bytea	   *wrapped = PG_GETARG_BYTEA_PP(1);
-	uint8		rewrapped[CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX)];
-	const uint8 *secret;
-	size_t		length = 0;
-	CaredataMasterKey  *next;
-	bool		ok;
-
-	check_may_handle_secret();
-	next = caredata_next_master_key();
-	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
-								  VARSIZE_ANY_EXHDR(wrapped), &length);
-	if (secret == NULL)
-		report_secret(name);
-	ok = wrap_secret(name, secret, length, next->wrapping_key, rewrapped);
-	sodium_free(unconstify(uint8 *, secret));
-	if (!ok)
-		caredata_report_no_guarded_memory();
-	PG_RETURN_BYTEA_P(caredata_bytes_to_bytea(rewrapped,
-									 CAREDATA_WRAPPED_SECRET(length)));
-}
-
-/* caredata.check_secret(name, wrapped_secret): raise what its use would. */
-Datum
-caredata_check_secret(PG_FUNCTION_ARGS)
-{
-	const char *name = NameStr(*PG_GETARG_NAME(0));
-	bytea	   *wrapped = PG_GETARG_BYTEA_PP(1);
-	const uint8 *secret;
-	size_t		length;
-
-	check_may_handle_secret();
-	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
-								  VARSIZE_ANY_EXHDR(wrapped), &length);
-	if (secret == NULL)
-		report_secret(name);
-	sodium_free(unconstify(uint8 *, secret));
-	PG_RETURN_VOID();
 }
 
 /* caredata.new_domain_key(): make a random key and hand it out wrapped. */

@@ -73,24 +73,6 @@ extern void caredata_key_hash_message(const CaredataKey *key,
 									  const uint8 *message, size_t length,
 									  uint8 *out);
 
-/*
- * Secrets of partners (salts): read from a file that passes the checks of the
- * master key file, and kept wrapped under the master key, bound to a name of
- * less than NAMEDATALEN bytes.
- */
-#define CAREDATA_SECRET_MAX			1024
-#define CAREDATA_WRAPPED_SECRET(n)	(1 + 24 + (n) + 16)
-
-extern bytea *caredata_wrap_secret_file(const char *name, const char *path);
-
-/*
- * The secret in guarded memory of its own, which the caller keeps; NULL when
- * the bytes were altered or belong to another name.
- */
-extern const uint8 *caredata_open_secret(const char *name,
-										 const uint8 *wrapped, size_t length,
-										 size_t *secret_length);
-
 /* One AES-256 block with the domain's block key; in and out may not overlap. */
 extern void caredata_key_encrypt(const CaredataKey *key, const uint8 *in,
 								 uint8 *out);

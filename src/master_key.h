@@ -26,22 +26,6 @@ typedef struct CaredataMasterKey
 	int			locked_by;		/* process whose lock on the memory holds */
 } CaredataMasterKey;
 
-/* Of a file that holds a key or another secret. */
-typedef enum CaredataKeyFileStatus
-{
-	KEY_FILE_OK,
-	KEY_FILE_CANNOT_OPEN,
-	KEY_FILE_CANNOT_READ,
-	KEY_FILE_NOT_REGULAR,
-	KEY_FILE_OWNER,
-	KEY_FILE_MODE,
-	KEY_FILE_DATA_DIRECTORY,
-	KEY_FILE_LENGTH,
-	KEY_FILE_NOT_HEX,
-	KEY_FILE_WEAK,
-	KEY_FILE_NO_MEMORY
-} CaredataKeyFileStatus;
-
 /*
  * Settings; in the postmaster, the master key too.  preloading: whether the
  * library is being loaded by shared_preload_libraries.
@@ -57,21 +41,6 @@ extern CaredataMasterKey *caredata_require_master_key(void);
 
 /* The key that rotate_master_key() goes over to, or raise. */
 extern CaredataMasterKey *caredata_next_master_key(void);
-
-/*
- * Check a file that holds a secret and read at most size bytes of it into a
- * guarded buffer.  Does not raise.  *error is errno where a system call
- * failed.  caredata_report_key_file() raises for what it returns, and returns
- * itself if that was KEY_FILE_OK.
- */
-extern CaredataKeyFileStatus caredata_read_secret_file(const char *path,
-													   uint8 *contents,
-													   size_t size,
-													   size_t *length,
-													   int *error);
-extern void caredata_report_key_file(CaredataKeyFileStatus status,
-									 const char *what, const char *path,
-									 int error);
 
 /* Raise out_of_memory, with a hint about locked memory. */
 extern void caredata_report_no_guarded_memory(void);

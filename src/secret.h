@@ -1,0 +1,25 @@
+/*
+ * secret.h
+ *		Secrets of partners (salts): read from a file that passes the checks of
+ *		the master key file, and kept wrapped under the master key, bound to a
+ *		name of less than NAMEDATALEN bytes.
+ */
+#ifndef CAREDATA_SECRET_H
+#define CAREDATA_SECRET_H
+
+#include "wrap.h"
+
+#define CAREDATA_SECRET_MAX			1024
+#define CAREDATA_WRAPPED_SECRET(n)	CAREDATA_WRAPPED_BYTES(n)
+
+extern bytea *caredata_wrap_secret_file(const char *name, const char *path);
+
+/*
+ * The secret in guarded memory of its own, which the caller keeps; NULL when
+ * the bytes were altered or belong to another name.
+ */
+extern const uint8 *caredata_open_secret(const char *name,
+										 const uint8 *wrapped, size_t length,
+										 size_t *secret_length);
+
+#endif							/* CAREDATA_SECRET_H */
