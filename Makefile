@@ -20,6 +20,10 @@ OBJS = \
 	src/caredata.o \
 	src/catalog.o \
 	src/check.o \
+	src/clk_date.o \
+	src/clk_encode.o \
+	src/clk_harden.o \
+	src/clk_text_parse.o \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/domain_call.o \
@@ -38,6 +42,7 @@ OBJS = \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
 	src/one_way.o \
+	src/popcount.o \
 	src/postcode.o \
 	src/postcode_parse.o \
 	src/pseudonym.o \

@@ -1,11 +1,12 @@
 /*
  * blake2b.c
- *		Keyed BLAKE2b (RFC 7693) with 128 bits of result.
+ *		Keyed BLAKE2b (RFC 7693).
  *
  * Constants, rounds and order of words are those of the RFC; test/unit compares
  * with the published vectors and, length by length, with libsodium.  There is
  * no branch and no address that depends on the key or the message.
  */
+#include <sodium.h>
 #include <string.h>
 
 #include "blake2b.h"
@@ -93,26 +94,41 @@ compress(uint64_t *h, const uint8_t *block, uint64_t hashed, uint64_t last)
 }
 
 void
-caredata_blake2b_set_key(Blake2bKey *state, const uint8_t *key)
+caredata_blake2b_set_salted_key(Blake2bKey *state,
+								const uint8_t *key, size_t key_length,
+								const uint8_t *salt, size_t result_length)
 {
 	uint8_t		block[BLAKE2B_BLOCK_BYTES] = {0};
 
 	memcpy(state->h, initial, sizeof(initial));
 	/* parameters: result and key length, fan-out 1, depth 1 */
-	state->h[0] ^= UINT64_C(0x01010000) ^ BLAKE2B_KEY_BYTES << 8 ^
-		BLAKE2B_RESULT_BYTES;
-	memcpy(block, key, BLAKE2B_KEY_BYTES);
+	state->h[0] ^= UINT64_C(0x01010000) ^ (uint64_t) key_length << 8 ^
+		result_length;
+	if (salt != NULL)
+	{
+		state->h[4] ^= load_word(salt);
+		state->h[5] ^= load_word(salt + 8);
+	}
+	memcpy(block, key, key_length);
 	compress(state->h, block, BLAKE2B_BLOCK_BYTES, 0);
+	sodium_memzero(block, sizeof(block));
 }
 
 void
-caredata_blake2b(const Blake2bKey *state, const uint8_t *message,
-				 size_t length, uint8_t *result)
+caredata_blake2b_set_key(Blake2bKey *state, const uint8_t *key)
+{
+	caredata_blake2b_set_salted_key(state, key, BLAKE2B_KEY_BYTES, NULL,
+									BLAKE2B_RESULT_BYTES);
+}
+
+void
+caredata_blake2b_result(const Blake2bKey *state, const uint8_t *message,
+						size_t length, uint8_t *result, size_t result_length)
 {
 	uint8_t		block[BLAKE2B_BLOCK_BYTES];
 	uint64_t	h[8];
 	uint64_t	hashed = BLAKE2B_BLOCK_BYTES;
-	int			i;
+	size_t		i;
 
 	memcpy(h, state->h, sizeof(h));
 	while (length > BLAKE2B_BLOCK_BYTES)
@@ -125,6 +141,14 @@ caredata_blake2b(const Blake2bKey *state, const uint8_t *message,
 	memcpy(block, message, length);
 	memset(block + length, 0, BLAKE2B_BLOCK_BYTES - length);
 	compress(h, block, hashed + length, UINT64_MAX);
-	for (i = 0; i < BLAKE2B_RESULT_BYTES; i++)
+	for (i = 0; i < result_length; i++)
 		result[i] = (uint8_t) (h[i / 8] >> (8 * (i % 8)));
+}
+
+void
+caredata_blake2b(const Blake2bKey *state, const uint8_t *message,
+				 size_t length, uint8_t *result)
+{
+	caredata_blake2b_result(state, message, length, result,
+							BLAKE2B_RESULT_BYTES);
 }

@@ -49,6 +49,48 @@ main(void)
 	}
 	ok(wrong == 0 && tried == 1100, "%d messages of 1 to 1100 bytes", tried);
 
+	/* every length of key and of result, with and without a salt */
+	wrong = tried = 0;
+	for (length = 1; length <= BLAKE2B_MAX_KEY_BYTES; length++)
+	{
+		uint8_t    *long_key = malloc(length);
+		size_t		result_length;
+
+		if (long_key == NULL)
+			return 2;
+		for (i = 0; i < (int) length; i++)
+			long_key[i] = (uint8_t) (i * 11 + length);
+		for (result_length = crypto_generichash_blake2b_BYTES_MIN;
+			 result_length <= BLAKE2B_MAX_RESULT_BYTES; result_length++)
+		{
+			uint8_t		salt[BLAKE2B_SALT_BYTES];
+			uint8_t		message[140];
+			uint8_t		expected[BLAKE2B_MAX_RESULT_BYTES];
+			uint8_t		result[BLAKE2B_MAX_RESULT_BYTES + 1];
+			bool		salted = result_length % 2 == 0;
+			size_t		message_length = 1 + (length * 7 + result_length) % 140;
+
+			memset(message, (int) (length ^ result_length), sizeof(message));
+			memset(salt, (int) result_length, sizeof(salt));
+			result[result_length] = 0xa5;
+			caredata_blake2b_set_salted_key(&state, long_key, length,
+											salted ? salt : NULL, result_length);
+			caredata_blake2b_result(&state, message, message_length, result,
+									result_length);
+			if (crypto_generichash_blake2b_salt_personal(expected, result_length,
+														 message, message_length,
+														 long_key, length,
+														 salted ? salt : NULL,
+														 NULL) != 0)
+				return 2;
+			wrong += memcmp(result, expected, result_length) != 0;
+			wrong += result[result_length] != 0xa5;
+			tried++;
+		}
+		free(long_key);
+	}
+	ok(wrong == 0 && tried == 64 * 49, "%d lengths of key and of result", tried);
+
 	/* key 00 01 ... 1f; messages abc, 128 and 129 bytes 00 01 ... */
 	{
 		static const char *const expected[] = {
