@@ -42,6 +42,7 @@ OBJS = \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
 	src/one_way.o \
+	src/phonetic_code.o \
 	src/popcount.o \
 	src/postcode.o \
 	src/postcode_parse.o \
