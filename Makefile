@@ -80,6 +80,7 @@ SQL_PARTS = \
 	sql/agreement.sql \
 	sql/visible.sql \
 	sql/linkage.sql \
+	sql/link_quality.sql \
 	sql/load.sql \
 	sql/release.sql \
 	sql/link_authority.sql \
