@@ -52,6 +52,7 @@ OBJS = \
 	src/resolve.o \
 	src/salted_hash.o \
 	src/secret.o \
+	src/spelling.o \
 	src/string_similarity.o \
 	src/visible.o \
 	src/wrap.o
@@ -62,6 +63,7 @@ SQL_PARTS = \
 	sql/caredata.sql \
 	sql/identifier.sql \
 	sql/field.sql \
+	sql/spelling.sql \
 	sql/handle.sql \
 	sql/keyring.sql \
 	sql/quota.sql \

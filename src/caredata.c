@@ -18,6 +18,7 @@
 #include "master_key.h"
 #include "quota.h"
 #include "release_gate.h"
+#include "spelling.h"
 #include "visible.h"
 
 CAREDATA_MODULE_MAGIC;
@@ -32,6 +33,7 @@ _PG_init(void)
 	caredata_quota_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
 	caredata_release_gate_init();
+	caredata_spelling_init();
 
 	MarkGUCPrefixReserved("caredata");
 }
