@@ -24,7 +24,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "master_key.h"
+#include "key_file.h"
 
 PG_FUNCTION_INFO_V1(caredata_check_master_key_files);
 PG_FUNCTION_INFO_V1(caredata_view_shows);
