@@ -54,7 +54,7 @@ caredata_check_master_key_files(PG_FUNCTION_ARGS)
 			continue;
 		caredata_report_key_file(caredata_read_secret_file(path, NULL, 0,
 														   &length, &error),
-								 what[i], path, error);
+								 what[i], path, true, error);
 
 		/* who may write the directory can put another file in its place */
 		directory = pstrdup(path);
