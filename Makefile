@@ -24,6 +24,8 @@ OBJS = \
 	src/clk_encode.o \
 	src/clk_harden.o \
 	src/clk_text_parse.o \
+	src/cluster.o \
+	src/cluster_pass.o \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/domain_call.o \
@@ -81,6 +83,7 @@ SQL_PARTS = \
 	sql/objection.sql \
 	sql/agreement.sql \
 	sql/visible.sql \
+	sql/cluster.sql \
 	sql/linkage.sql \
 	sql/link_quality.sql \
 	sql/load.sql \
