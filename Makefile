@@ -81,13 +81,18 @@ SQL_PARTS = \
 	sql/code_list.sql \
 	sql/care_database.sql \
 	sql/objection.sql \
+	sql/population.sql \
+	sql/rollout.sql \
 	sql/agreement.sql \
 	sql/visible.sql \
 	sql/cluster.sql \
+	sql/differencing.sql \
 	sql/linkage.sql \
 	sql/link_quality.sql \
 	sql/load.sql \
 	sql/release.sql \
+	sql/bar.sql \
+	sql/visibility_report.sql \
 	sql/link_authority.sql \
 	sql/reidentification.sql \
 	sql/disclosure.sql \

@@ -240,7 +240,7 @@ agree()
 	SQL
 	ask admin <<-'SQL'
 		SELECT caredata.create_release(2, 'copd_study', 'Study of COPD and emergency admission',
-		    'section_251', exemption => 'cag_waiver', exemption_evidence => 'made-up letter 21/CAG/0000') AS release;
+		    'section_251', exemption => 'cag_waiver', exemption_evidence => 'made-up letter 21/CAG/0000', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31') AS release;
 	SQL
 	did admin <<-'SQL'
 		SELECT caredata.permit_dataset(2, 'person', '{sex,practice_code}'),

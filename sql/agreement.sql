@@ -35,28 +35,40 @@ CREATE TABLE caredata.release (
 	agreement_id      integer NOT NULL REFERENCES caredata.agreement,
 	name              name NOT NULL UNIQUE,
 	purpose           text NOT NULL CHECK (purpose <> ''),
+	purpose_code      text REFERENCES caredata.purpose,
 	legal_basis       text NOT NULL REFERENCES caredata.legal_basis,
 	identifiability   text NOT NULL DEFAULT 'pseudonymised'
 		CHECK (identifiability IN ('identifiable', 'pseudonymised', 'anonymised')),
 	population_kind   text NOT NULL DEFAULT 'everyone'
-		CHECK (population_kind IN ('everyone', 'commissioner', 'practice', 'lsoa')),
+		CHECK (population_kind IN ('everyone', 'commissioner', 'practice', 'lsoa',
+								   'msoa', 'district', 'cohort')),
 	population_codes  text[] NOT NULL DEFAULT '{}',
+	population_on     date,
 	no_nhs_number     text NOT NULL DEFAULT 'withhold'
 		CHECK (no_nhs_number IN ('withhold', 'allow')),
 	exemption         text REFERENCES caredata.exemption,
 	exemption_evidence text,
+	exemption_document text CHECK (exemption_document ~ '^[0-9a-f]{64}$'),
+	exemption_ends_on date,
 	state             text NOT NULL DEFAULT 'draft'
-		CHECK (state IN ('draft', 'approved', 'active', 'suspended', 'ended')),
+		CHECK (state IN ('draft', 'approved', 'active', 'suspended', 'ended', 'destroyed')),
 	starts_on         date NOT NULL,
 	ends_on           date NOT NULL,
 	created_by        name[] NOT NULL,
 	created_at        timestamptz NOT NULL DEFAULT now(),
 	approved_by       name[],
 	approved_at       timestamptz,
+	destroyed_on      date,
+	destruction_certificate text,
 	CHECK (starts_on <= ends_on),
 	CHECK (state = 'draft' OR approved_by IS NOT NULL),
 	CHECK (NOT created_by && approved_by),
-	CHECK ((exemption IS NULL) = (exemption_evidence IS NULL))
+	CHECK (CASE WHEN exemption IS NULL
+		   THEN num_nonnulls(exemption_evidence, exemption_document, exemption_ends_on) = 0
+		   ELSE num_nulls(exemption_evidence, exemption_document, exemption_ends_on) = 0 END),
+	CHECK ((state = 'destroyed') = (destroyed_on IS NOT NULL)),
+	CHECK ((destroyed_on IS NULL) = (destruction_certificate IS NULL)),
+	CHECK (population_on IS NULL OR population_kind NOT IN ('everyone', 'cohort'))
 );
 COMMENT ON TABLE caredata.release IS
 	'Releases: one purpose of one agreement, which is a reader role, a schema of views and a pseudonym domain';
@@ -64,8 +76,18 @@ COMMENT ON COLUMN caredata.release.release_id IS
 	'Also the pseudonym domain and the value of the release handle';
 COMMENT ON COLUMN caredata.release.name IS
 	'Schema of the release''s views; its roles are <name>_reader and <name>_definer';
+COMMENT ON COLUMN caredata.release.purpose_code IS
+	'Purpose as persons can object to it; NULL for none of the list, and then an objection to any of them counts';
 COMMENT ON COLUMN caredata.release.population_codes IS
-	'Codes of the commissioners, practices or LSOAs whose people are in the population; empty for everyone';
+	'Codes of the commissioners, practices or areas whose people are in the population, or names of cohorts; empty for everyone';
+COMMENT ON COLUMN caredata.release.population_on IS
+	'Day whose registrations decide who is in the population; NULL for those of now';
+COMMENT ON COLUMN caredata.release.exemption_document IS
+	'SHA-256 of the document that grants the exemption, in hex';
+COMMENT ON COLUMN caredata.release.exemption_ends_on IS
+	'Last day of the exemption; from the day after, objections apply as if there were none';
+COMMENT ON COLUMN caredata.release.destroyed_on IS
+	'Day on which the organisation certified that it has destroyed what it took from the release';
 COMMENT ON COLUMN caredata.release.no_nhs_number IS
 	'What happens to people without an NHS number, whose objections cannot be looked up';
 COMMENT ON COLUMN caredata.release.created_by IS
@@ -136,10 +158,33 @@ COMMENT ON COLUMN caredata.release_event.requester IS
 	'Session user and acting role';
 CREATE INDEX ON caredata.release_event (release_id, event_id);
 
+-- One strike and out.
+CREATE TABLE caredata.barred_organisation (
+	bar_id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	organisation_code text NOT NULL,
+	reason            text NOT NULL CHECK (reason <> ''),
+	barred_by         name[] NOT NULL,
+	barred_at         timestamptz NOT NULL DEFAULT now(),
+	lift_reason       text,
+	lift_requested_by name[],
+	lift_requested_at timestamptz,
+	lifted_by         name[],
+	lifted_at         timestamptz,
+	CHECK (NOT lift_requested_by && lifted_by),
+	CHECK (num_nulls(lift_reason, lift_requested_by, lift_requested_at) IN (0, 3)),
+	CHECK (num_nulls(lifted_by, lifted_at) IN (0, 2)),
+	CHECK (lifted_by IS NULL OR lift_requested_by IS NOT NULL)
+);
+COMMENT ON TABLE caredata.barred_organisation IS
+	'Organisations that broke an agreement: they get no release any more, until two people lift the bar';
+CREATE UNIQUE INDEX ON caredata.barred_organisation (organisation_code) WHERE lifted_at IS NULL;
+
 -- The rows belong to the database, so they travel in a dump. The treatments
 -- belong to the version of the extension.
 SELECT pg_catalog.pg_extension_config_dump('caredata.agreement', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.agreement_agreement_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.barred_organisation', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.barred_organisation_bar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.release', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.release_column', '');
 SELECT pg_catalog.pg_extension_config_dump('caredata.release_event', '');
@@ -178,7 +223,7 @@ BEGIN
 			CASE found_release.state WHEN 'draft' THEN 'a draft' ELSE found_release.state END
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('This can be done to a release that is: %s.', array_to_string(states, ', ')),
-				  HINT = 'A release goes from draft to approved to active, may be suspended and resumed, and ends for good.';
+				  HINT = 'A release goes from draft to approved to active, may be suspended and resumed, ends for good, and is destroyed when that is certified.';
 	END IF;
 	RETURN found_release;
 END
@@ -204,6 +249,25 @@ REVOKE ALL ON FUNCTION caredata.set_release_state(integer, text, text) FROM PUBL
 COMMENT ON FUNCTION caredata.set_release_state(integer, text, text) IS
 	'Gives a release a state and records who asked for it and why';
 
+CREATE FUNCTION caredata.check_not_barred(organisation_code text) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF EXISTS (SELECT FROM caredata.barred_organisation b
+			   WHERE b.organisation_code = check_not_barred.organisation_code
+				 AND b.lifted_at IS NULL) THEN
+		RAISE EXCEPTION 'organisation "%" is barred', check_not_barred.organisation_code
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'barred_organisations() says why and since when. It takes two guardians to lift a bar.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.check_not_barred(text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_not_barred(text) IS
+	'Raises if the organisation is barred';
+
 -- -------------------------------------------------------------- the paper
 
 CREATE FUNCTION caredata.create_agreement(
@@ -226,6 +290,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'Give the first and the last day of the term.';
 	END IF;
+	PERFORM caredata.check_not_barred(upper(btrim(create_agreement.organisation_code)));
 	IF EXISTS (SELECT FROM caredata.agreement a WHERE a.reference = btrim(create_agreement.reference)) THEN
 		RAISE EXCEPTION 'agreement "%" already exists', btrim(create_agreement.reference)
 			USING ERRCODE = 'duplicate_object',
@@ -256,7 +321,11 @@ CREATE FUNCTION caredata.create_release(
 	starts_on          date DEFAULT NULL,
 	ends_on            date DEFAULT NULL,
 	exemption          text DEFAULT NULL,
-	exemption_evidence text DEFAULT NULL)
+	exemption_evidence text DEFAULT NULL,
+	exemption_document text DEFAULT NULL,
+	exemption_ends_on  date DEFAULT NULL,
+	purpose_code       text DEFAULT NULL,
+	population_on      date DEFAULT NULL)
 	RETURNS integer
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -277,6 +346,7 @@ BEGIN
 			USING ERRCODE = 'undefined_object',
 				  HINT = 'Give the number that create_agreement() returned.';
 	END IF;
+	PERFORM caredata.check_not_barred(parent.organisation_code);
 
 	-- The name becomes a schema and the stem of two roles.
 	IF create_release.name IS NULL OR create_release.name !~ '^[a-z][a-z0-9_]{0,40}$' THEN
@@ -322,10 +392,33 @@ BEGIN
 				  HINT = format('It is one of: %s.',
 								(SELECT string_agg(e.code, ', ' ORDER BY e.code) FROM caredata.exemption e));
 	END IF;
-	IF (create_release.exemption IS NULL) <> (coalesce(btrim(create_release.exemption_evidence), '') = '') THEN
+	IF create_release.exemption IS NULL
+	   AND num_nonnulls(create_release.exemption_evidence, create_release.exemption_document,
+						create_release.exemption_ends_on) > 0
+	   OR create_release.exemption IS NOT NULL
+	   AND (coalesce(btrim(create_release.exemption_evidence), '') = ''
+			OR num_nulls(create_release.exemption_document, create_release.exemption_ends_on) > 0) THEN
 		RAISE EXCEPTION 'an exemption and its evidence go together'
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Evidence is the reference of the letter or decision that grants the exemption.';
+				  HINT = 'Evidence is the reference of the letter or decision that grants the exemption (exemption_evidence), the SHA-256 of the document (exemption_document) and its last day (exemption_ends_on).';
+	END IF;
+	IF lower(create_release.exemption_document) !~ '^[0-9a-f]{64}$' THEN
+		RAISE EXCEPTION 'hash of the document is not a SHA-256'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the 64 hexadecimal digits that sha256sum prints for the file.';
+	END IF;
+	IF NOT isfinite(create_release.exemption_ends_on)
+	   OR create_release.exemption_ends_on < first_day THEN
+		RAISE EXCEPTION 'exemption ends before the release starts, or never'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the last day on which the exemption holds.';
+	END IF;
+	IF create_release.purpose_code IS NOT NULL
+	   AND NOT EXISTS (SELECT FROM caredata.purpose p WHERE p.code = create_release.purpose_code) THEN
+		RAISE EXCEPTION 'purpose is not on the list'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('It is one of: %s; NULL for none of them.',
+								(SELECT string_agg(p.code, ', ' ORDER BY p.code) FROM caredata.purpose p));
 	END IF;
 	IF create_release.identifiability IS NULL
 	   OR create_release.identifiability NOT IN ('identifiable', 'pseudonymised', 'anonymised') THEN
@@ -334,10 +427,19 @@ BEGIN
 				  HINT = 'It is one of: identifiable, pseudonymised, anonymised.';
 	END IF;
 	IF create_release.population_kind IS NULL
-	   OR create_release.population_kind NOT IN ('everyone', 'commissioner', 'practice', 'lsoa') THEN
+	   OR create_release.population_kind NOT IN
+		  ('everyone', 'commissioner', 'practice', 'lsoa', 'msoa', 'district', 'cohort') THEN
 		RAISE EXCEPTION 'kind of population is not on the list'
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'It is one of: everyone, commissioner, practice, lsoa.';
+				  HINT = 'It is one of: everyone, commissioner, practice, lsoa, msoa, district, cohort.';
+	END IF;
+	IF create_release.population_on IS NOT NULL
+	   AND (create_release.population_kind IN ('everyone', 'cohort')
+			OR NOT isfinite(create_release.population_on)
+			OR create_release.population_on > caredata.today()) THEN
+		RAISE EXCEPTION 'day of the population is in the future, or does not fit its kind'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'A population by practice, commissioner or area can be that of a past day; everyone and cohorts have no day.';
 	END IF;
 	IF create_release.no_nhs_number IS NULL
 	   OR create_release.no_nhs_number NOT IN ('withhold', 'allow') THEN
@@ -345,9 +447,11 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'It is one of: withhold, allow.';
 	END IF;
-	SELECT coalesce(array_agg(DISTINCT upper(btrim(c)) ORDER BY upper(btrim(c))), '{}') INTO codes
+	SELECT coalesce(array_agg(DISTINCT k.code ORDER BY k.code), '{}') INTO codes
 	FROM unnest(create_release.population_codes) c
-	WHERE btrim(c) <> '';
+	CROSS JOIN LATERAL (SELECT CASE create_release.population_kind WHEN 'cohort' THEN btrim(c)
+							   ELSE upper(btrim(c)) END) k (code)
+	WHERE k.code <> '';
 	IF (create_release.population_kind = 'everyone') <> (codes = '{}') THEN
 		RAISE EXCEPTION 'codes do not fit the kind of population'
 			USING ERRCODE = 'invalid_parameter_value',
@@ -356,20 +460,24 @@ BEGIN
 
 	new_id := caredata.create_domain(create_release.name);
 	INSERT INTO caredata.release
-		(release_id, agreement_id, name, purpose, legal_basis, identifiability,
-		 population_kind, population_codes, no_nhs_number, exemption, exemption_evidence,
+		(release_id, agreement_id, name, purpose, purpose_code, legal_basis, identifiability,
+		 population_kind, population_codes, population_on, no_nhs_number,
+		 exemption, exemption_evidence, exemption_document, exemption_ends_on,
 		 starts_on, ends_on, created_by)
 	VALUES (new_id, parent.agreement_id, create_release.name, btrim(create_release.purpose),
+			create_release.purpose_code,
 			create_release.legal_basis, create_release.identifiability,
-			create_release.population_kind, codes, create_release.no_nhs_number,
+			create_release.population_kind, codes, create_release.population_on,
+			create_release.no_nhs_number,
 			create_release.exemption, btrim(create_release.exemption_evidence),
+			lower(create_release.exemption_document), create_release.exemption_ends_on,
 			first_day, last_day, caredata.requester());
 	PERFORM caredata.set_release_state(new_id, 'draft');
 	RETURN new_id;
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.create_release(integer, name, text, text, text, text, text[], text, date, date, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.create_release(integer, name, text, text, text, text, text[], text, date, date, text, text) IS
+REVOKE ALL ON FUNCTION caredata.create_release(integer, name, text, text, text, text, text[], text, date, date, text, text, text, date, text, date) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.create_release(integer, name, text, text, text, text, text[], text, date, date, text, text, text, date, text, date) IS
 	'Drafts a release, one purpose of an agreement, with a pseudonym domain of its own; returns its number. Permit datasets next';
 
 CREATE FUNCTION caredata.check_release_name_free(name name) RETURNS void
@@ -557,7 +665,10 @@ BEGIN ATOMIC
 	SELECT encode(sha256(convert_to(
 		jsonb_build_array(
 			to_jsonb(a) - 'created_at',
-			to_jsonb(r) - '{state,created_at,approved_by,approved_at}'::text[],
+			to_jsonb(r) - '{state,created_at,approved_by,approved_at,destroyed_on,destruction_certificate}'::text[],
+			(SELECT jsonb_agg(c.digest ORDER BY c.name)
+			 FROM caredata.cohort c
+			 WHERE r.population_kind = 'cohort' AND c.name = ANY (r.population_codes)),
 			(SELECT jsonb_agg(to_jsonb(c) ORDER BY c.dataset, c.position)
 			 FROM (SELECT rc.dataset, dc.position, rc.column_name, rc.treatment
 				   FROM caredata.release_column rc
@@ -572,20 +683,30 @@ REVOKE ALL ON FUNCTION caredata.release_fingerprint(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.release_fingerprint(integer) IS
 	'SHA-256 of all that an approval is about: agreement, purpose, legal basis, population, term, columns, treatments and authors';
 
-CREATE FUNCTION caredata.approve_release(release integer, fingerprint text DEFAULT NULL) RETURNS void
+CREATE FUNCTION caredata.approve_release(
+	release            integer,
+	fingerprint        text DEFAULT NULL,
+	accept_differencing text DEFAULT NULL)
+	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
 	draft caredata.release;
-	authors name[];
+	parent caredata.agreement;
 BEGIN
 	draft := caredata.lock_release(approve_release.release, 'draft');
+	-- Two drafts of one organisation are approved one after the other, so that
+	-- the second is held against the first.
+	SELECT a.* INTO parent FROM caredata.agreement a
+	WHERE a.agreement_id = draft.agreement_id;
+	PERFORM a.agreement_id FROM caredata.agreement a
+	WHERE a.organisation_code = parent.organisation_code
+	ORDER BY a.agreement_id FOR UPDATE;
+	PERFORM caredata.check_not_barred(parent.organisation_code);
 
-	SELECT draft.created_by || a.created_by INTO authors
-	FROM caredata.agreement a WHERE a.agreement_id = draft.agreement_id;
-	IF authors && caredata.requester() THEN
+	IF draft.created_by || parent.created_by && caredata.requester() THEN
 		RAISE EXCEPTION 'release "%" cannot be approved by one of its authors', draft.name
 			USING ERRCODE = 'insufficient_privilege',
 				  DETAIL = 'Neither the login nor the role it acts as may have written the agreement or the release.',
@@ -615,11 +736,12 @@ BEGIN
 				  DETAIL = 'Of a person with a date of either sort for the same event the step could be read off.',
 				  HINT = 'Treat every date of the release as shift, or drop it.';
 	END IF;
-	IF draft.ends_on < CURRENT_DATE THEN
+	IF draft.ends_on < caredata.today() THEN
 		RAISE EXCEPTION 'term of release "%" is over', draft.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Draft a new release.';
 	END IF;
+	PERFORM caredata.check_differencing(draft.release_id, approve_release.accept_differencing);
 
 	UPDATE caredata.release r
 	SET approved_by = caredata.requester(), approved_at = now()
@@ -627,9 +749,9 @@ BEGIN
 	PERFORM caredata.set_release_state(draft.release_id, 'approved');
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.approve_release(integer, text) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.approve_release(integer, text) IS
-	'Approves a draft; refused to everyone who wrote a line of it or of its agreement. With the fingerprint of what was read, refused also if the draft has changed since';
+REVOKE ALL ON FUNCTION caredata.approve_release(integer, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.approve_release(integer, text, text) IS
+	'Approves a draft; refused to everyone who wrote a line of it or of its agreement. With the fingerprint of what was read, refused also if the draft has changed since. Refused where it would tell objectors apart beside another release of the organisation, unless that is accepted with a reason';
 
 CREATE FUNCTION caredata.discard_release(release integer) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -653,19 +775,24 @@ COMMENT ON FUNCTION caredata.discard_release(integer) IS
 
 CREATE FUNCTION caredata.release_register()
 	RETURNS TABLE (release_id integer, release name, state text, purpose text,
+				   purpose_code text,
 				   legal_basis text, identifiability text, population text,
 				   no_nhs_number text, exemption text, exemption_evidence text,
+				   exemption_document text, exemption_ends_on date,
 				   starts_on date, ends_on date, agreement text, title text,
 				   organisation_code text, organisation_name text,
-				   created_by name[], approved_by name[], approved_at timestamptz)
+				   created_by name[], approved_by name[], approved_at timestamptz,
+				   destroyed_on date, destruction_certificate text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100
 	SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT r.release_id, r.name, r.state, r.purpose, r.legal_basis, r.identifiability,
-		   concat_ws(' ', r.population_kind, nullif(array_to_string(r.population_codes, ' '), '')),
-		   r.no_nhs_number, r.exemption, r.exemption_evidence, r.starts_on, r.ends_on,
+	SELECT r.release_id, r.name, r.state, r.purpose, r.purpose_code, r.legal_basis, r.identifiability,
+		   concat_ws(' ', r.population_kind, nullif(array_to_string(r.population_codes, ' '), ''),
+					 'on ' || to_char(r.population_on, 'YYYY-MM-DD')),
+		   r.no_nhs_number, r.exemption, r.exemption_evidence, r.exemption_document,
+		   r.exemption_ends_on, r.starts_on, r.ends_on,
 		   a.reference, a.title, a.organisation_code, a.organisation_name,
-		   r.created_by, r.approved_by, r.approved_at
+		   r.created_by, r.approved_by, r.approved_at, r.destroyed_on, r.destruction_certificate
 	FROM caredata.release r
 	JOIN caredata.agreement a ON a.agreement_id = r.agreement_id
 	ORDER BY r.release_id;
@@ -691,6 +818,18 @@ REVOKE ALL ON FUNCTION caredata.release_columns(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.release_columns(integer) IS
 	'What a release permits, column by column: what a guardian reads before approving';
 
+CREATE FUNCTION caredata.release_settings(release integer) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT array_agg(DISTINCT d.setting ORDER BY d.setting)
+	FROM caredata.release_column c JOIN caredata.dataset d ON d.dataset = c.dataset
+	WHERE c.release_id = release_settings.release;
+END;
+REVOKE ALL ON FUNCTION caredata.release_settings(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.release_settings(integer) IS
+	'Care settings of the datasets that a release permits';
+
 CREATE FUNCTION caredata.release_history(release integer)
 	RETURNS TABLE (happened_at timestamptz, state text, requester name[], reason text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10
@@ -707,7 +846,7 @@ COMMENT ON FUNCTION caredata.release_history(integer) IS
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.create_agreement(text,text,text,text,date,date)'),
-	('caredata_admin', 'caredata.create_release(integer,name,text,text,text,text,text[],text,date,date,text,text)'),
+	('caredata_admin', 'caredata.create_release(integer,name,text,text,text,text,text[],text,date,date,text,text,text,date,text,date)'),
 	('caredata_admin', 'caredata.permit_dataset(integer,name,name[])'),
 	('caredata_admin', 'caredata.permit_column(integer,name,name,text)'),
 	('caredata_admin', 'caredata.discard_release(integer)'),
@@ -715,7 +854,7 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin', 'caredata.release_columns(integer)'),
 	('caredata_admin', 'caredata.release_fingerprint(integer)'),
 	('caredata_admin', 'caredata.release_history(integer)'),
-	('caredata_guardian', 'caredata.approve_release(integer,text)'),
+	('caredata_guardian', 'caredata.approve_release(integer,text,text)'),
 	('caredata_guardian', 'caredata.release_fingerprint(integer)'),
 	('caredata_guardian', 'caredata.release_register()'),
 	('caredata_guardian', 'caredata.release_columns(integer)'),

@@ -111,16 +111,25 @@ BEGIN
 		objection_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		nhs_number      caredata.nhs_number NOT NULL,
 		kind            text NOT NULL,
+		purpose         text,
 		effective_from  date NOT NULL,
 		recorded_at     timestamptz,
 		recorded_by     name,
 		source          text,
 		reference       text,
+		proxy           text,
 		withdrawn_from  date,
 		withdrawn_at    timestamptz,
-		withdrawn_by    name
+		withdrawn_by    name,
+		withdrawn_source text,
+		withdrawn_proxy text,
+		CHECK ((kind = 'purpose') = (purpose IS NOT NULL))
 	);
 	CREATE INDEX ON care_identity.objection (nhs_number);
+	COMMENT ON COLUMN care_identity.objection.purpose IS
+		'The purpose objected to, of an objection of kind purpose';
+	COMMENT ON COLUMN care_identity.objection.proxy IS
+		'In which capacity somebody spoke for the person; NULL if they spoke themselves';
 	COMMENT ON TABLE care_identity.objection IS
 		'Objections by NHS number, whether or not the person is in the database yet';
 
@@ -150,6 +159,21 @@ BEGIN
 	COMMENT ON TABLE care_landing.national_list IS
 		'List that the check for national data opt-outs returned: the numbers that may be used';
 
+	CREATE TABLE care_identity.cohort_member (
+		cohort      text NOT NULL,
+		nhs_number  caredata.nhs_number NOT NULL,
+		PRIMARY KEY (cohort, nhs_number)
+	);
+	CREATE INDEX ON care_identity.cohort_member (nhs_number);
+	COMMENT ON TABLE care_identity.cohort_member IS
+		'NHS numbers of each cohort, whether or not the person is in the database yet';
+
+	CREATE TABLE care_landing.cohort (
+		nhs_number text
+	);
+	COMMENT ON TABLE care_landing.cohort IS
+		'NHS numbers of the cohort that import_cohort() makes next';
+
 	CREATE TABLE care_landing.quarantine (
 		quarantine_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		load_id        integer NOT NULL,
@@ -171,7 +195,7 @@ BEGIN
 	END LOOP;
 
 	GRANT SELECT ON care_identity.person, care_identity.identity TO caredata_linker;
-	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list TO caredata_loader;
+	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list, care_landing.cohort TO caredata_loader;
 	GRANT SELECT ON care_landing.quarantine TO caredata_loader;
 END
 $$;

@@ -448,7 +448,7 @@ BEGIN
 
 	PERFORM caredata.set_release_state(r.release_id, 'ended', 'its key is destroyed: ' || request.reason)
 	FROM caredata.release r
-	WHERE r.release_id = destroy_domain_key.domain AND r.state <> 'ended';
+	WHERE r.release_id = destroy_domain_key.domain AND r.state NOT IN ('ended', 'destroyed');
 	UPDATE caredata.domain d SET destroyed_at = now() WHERE d.domain_id = destroy_domain_key.domain;
 	INSERT INTO caredata.key_event (event, domain_id, generation, requester, reason)
 	SELECT 'key destroyed', k.domain_id, k.generation, caredata.requester(),

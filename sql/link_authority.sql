@@ -234,18 +234,6 @@ COMMENT ON FUNCTION caredata.link_uses(integer) IS
 
 -- The settings in which a release shows records: a person has to be visible in
 -- all of them to be translated.
-CREATE FUNCTION caredata.release_settings(release integer) RETURNS text[]
-	LANGUAGE sql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT array_agg(DISTINCT d.setting ORDER BY d.setting)
-	FROM caredata.release_column c JOIN caredata.dataset d ON d.dataset = c.dataset
-	WHERE c.release_id = release_settings.release;
-END;
-REVOKE ALL ON FUNCTION caredata.release_settings(integer) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.release_settings(integer) IS
-	'Care settings of the datasets that a release permits';
-
 CREATE FUNCTION caredata.translate_all(pseudonyms caredata.pseudonym[], from_release integer, to_release integer)
 	RETURNS TABLE (pseudonym caredata.pseudonym, translated caredata.pseudonym)
 	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER ROWS 1000

@@ -10,7 +10,7 @@
 -- --- Lists ------------------------------------------------------------------
 
 CREATE TABLE caredata.objection_kind (
-	kind         text PRIMARY KEY CHECK (kind <> '' AND kind = lower(kind)),
+	kind         text PRIMARY KEY CHECK (kind <> '' AND kind = lower(kind) AND kind !~ '[: -]'),
 	title        text NOT NULL,
 	description  text NOT NULL,
 	citation     text NOT NULL,
@@ -33,7 +33,38 @@ INSERT INTO caredata.objection_kind (kind, title, description, citation, shipped
 	 'National data opt-out, operational policy guidance document', true),
 	('local', 'Local objection',
 	 'Objection made to this data controller, to any use but direct care',
-	 'UK GDPR article 21, right to object', true);
+	 'UK GDPR article 21, right to object', true),
+	('purpose', 'A person''s own list of purposes',
+	 'Objection to the purposes that the person names, each of them recorded and withdrawn by itself; it stops releases of that purpose, and releases that name none',
+	 'UK GDPR article 21, right to object', true),
+	('restricted', 'Restricted or withheld identity',
+	 'Not an objection of the person: a record that the national demographics service flags as sensitive, or that the law or the Caldicott Guardian withholds. In a release such a person looks absent, not masked',
+	 'NHS Data Dictionary, withheld identity reason; national demographics service, restricted patients', true);
+
+CREATE TABLE caredata.purpose (
+	code      text PRIMARY KEY CHECK (code ~ '^[a-z][a-z0-9_]*$'),
+	title     text NOT NULL,
+	citation  text NOT NULL,
+	shipped   boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE caredata.purpose IS
+	'Purposes that a person can object to one by one, and that a release can name';
+
+INSERT INTO caredata.purpose (code, title, citation, shipped) VALUES
+	('commissioning', 'Planning and buying of health and care services',
+	 'standard data sharing agreements of commissioners', true),
+	('invoice_validation', 'Checking invoices for the care of a person',
+	 'standard data sharing agreements of commissioners; CAG 7-07(a-c)/2013', true),
+	('risk_stratification', 'Finding people at risk, for those who care for them',
+	 'standard data sharing agreements of commissioners; to be confirmed with the section 251 register', true),
+	('service_evaluation', 'Audit and evaluation of services beyond the care team',
+	 'to be confirmed with the data controller', true),
+	('public_health', 'Protecting and improving the health of the population',
+	 'Control of Patient Information Regulations 2002, regulation 3', true),
+	('research', 'Scientific research',
+	 'UK GDPR article 9(2)(j)', true),
+	('commercial', 'Any use by or for an organisation that sells its results',
+	 'to be confirmed with the data controller', true);
 
 CREATE TABLE caredata.objection_code (
 	scheme       text NOT NULL CHECK (scheme IN ('readv2', 'ctv3', 'snomed')),
@@ -164,7 +195,12 @@ VALUES
 	 'The national data opt-out does not apply to data anonymised in line with the ICO code'),
 	('local', NULL, NULL, NULL, 'shipped', true, 'UK GDPR article 21'),
 	('local', NULL, NULL, 'direct_care', 'shipped', false, 'A local objection does not stop direct care'),
-	('local', NULL, NULL, 'legal', 'shipped', false, 'A local objection does not stop a legal duty');
+	('local', NULL, NULL, 'legal', 'shipped', false, 'A local objection does not stop a legal duty'),
+	('purpose', NULL, NULL, NULL, 'shipped', true, 'UK GDPR article 21'),
+	('purpose', NULL, NULL, 'direct_care', 'shipped', false, 'An objection to a purpose does not stop direct care'),
+	('purpose', NULL, NULL, 'legal', 'shipped', false, 'An objection to a purpose does not stop a legal duty'),
+	('restricted', NULL, NULL, NULL, 'shipped', true,
+	 'A restricted record is not returned at all, so that nobody can tell it from one that does not exist');
 
 -- All exemptions of the policy but disproportionate: that one concerns persons
 -- without an NHS number, whom a release admits by no_nhs_number.
@@ -174,6 +210,36 @@ FROM caredata.exemption e
 CROSS JOIN (VALUES ('national'), ('type2')) AS k (kind)
 WHERE e.code <> 'disproportionate';
 
+-- What the rules said before, for whoever has to tell why a person was shown
+-- or withheld on a day.
+CREATE TABLE caredata.objection_rule_change (
+	change_id        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	changed_at       timestamptz NOT NULL DEFAULT now(),
+	changed_by       name[] NOT NULL,
+	kind             text NOT NULL,
+	setting          text,
+	identifiability  text,
+	legal_basis      text,
+	exemption        text,
+	old_applies      boolean,
+	old_citation     text,
+	new_applies      boolean,
+	new_citation     text
+);
+COMMENT ON TABLE caredata.objection_rule_change IS
+	'Versions of the objection rules: every change that a guardian made, with what held before for exactly these arguments';
+COMMENT ON COLUMN caredata.objection_rule_change.change_id IS
+	'The version of the rules that the change made; version 0 is what came with the extension';
+COMMENT ON COLUMN caredata.objection_rule_change.changed_by IS
+	'Session user and acting role';
+COMMENT ON COLUMN caredata.objection_rule_change.old_applies IS
+	'NULL where no rule stood for these arguments';
+COMMENT ON COLUMN caredata.objection_rule_change.new_applies IS
+	'NULL where no rule stands for these arguments any more';
+
+SELECT pg_catalog.pg_extension_config_dump('caredata.objection_rule_change', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.objection_rule_change_change_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('caredata.purpose', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('caredata.objection_kind', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('caredata.objection_code', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('caredata.legal_basis', 'WHERE NOT shipped');
@@ -186,6 +252,37 @@ CREATE FUNCTION caredata.today() RETURNS date
 COMMENT ON FUNCTION caredata.today() IS
 	'Today in the server''s time zone (log_timezone); unlike current_date, no session can move it';
 
+CREATE FUNCTION caredata.deciding_rule(
+	kind text, setting text, identifiability text, legal_basis text,
+	exemption text)
+RETURNS caredata.objection_rule
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rule  caredata.objection_rule;
+BEGIN
+	SELECT r.*
+	  INTO rule
+	  FROM caredata.objection_rule r
+	 WHERE r.kind = deciding_rule.kind
+	   AND (r.exemption IS NULL OR r.exemption = deciding_rule.exemption)
+	   AND (r.legal_basis IS NULL OR r.legal_basis = deciding_rule.legal_basis)
+	   AND (r.identifiability IS NULL OR r.identifiability = deciding_rule.identifiability)
+	   AND (r.setting IS NULL OR r.setting = deciding_rule.setting)
+	 ORDER BY (r.exemption IS NOT NULL) DESC,
+			  (r.legal_basis IS NOT NULL) DESC,
+			  (r.identifiability IS NOT NULL) DESC,
+			  (r.setting IS NOT NULL) DESC,
+			  (r.origin = 'local') DESC
+	 LIMIT 1;
+	RETURN rule;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.deciding_rule(text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.deciding_rule(text, text, text, text, text) IS
+	'The rule that decides whether a kind of objection withholds rows, or a row of NULLs where none speaks';
+
 CREATE FUNCTION caredata.objection_applies(
 	kind text, setting text, identifiability text, legal_basis text,
 	exemption text)
@@ -193,31 +290,67 @@ RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	answer  boolean;
 BEGIN
-	SELECT r.applies
-	  INTO answer
-	  FROM caredata.objection_rule r
-	 WHERE r.kind = objection_applies.kind
-	   AND (r.exemption IS NULL OR r.exemption = objection_applies.exemption)
-	   AND (r.legal_basis IS NULL OR r.legal_basis = objection_applies.legal_basis)
-	   AND (r.identifiability IS NULL OR r.identifiability = objection_applies.identifiability)
-	   AND (r.setting IS NULL OR r.setting = objection_applies.setting)
-	 ORDER BY (r.exemption IS NOT NULL) DESC,
-			  (r.legal_basis IS NOT NULL) DESC,
-			  (r.identifiability IS NOT NULL) DESC,
-			  (r.setting IS NOT NULL) DESC,
-			  (r.origin = 'local') DESC
-	 LIMIT 1;
-
 	-- what no rule speaks of is withheld
-	RETURN coalesce(answer, true);
+	RETURN coalesce((caredata.deciding_rule(kind, setting, identifiability,
+											legal_basis, exemption)).applies, true);
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.objection_applies(text, text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.objection_applies(text, text, text, text, text) IS
 	'Whether a kind of objection withholds rows of a setting from a release of this level, legal basis and exemption; true where no rule speaks';
+
+-- The rule for exactly these arguments, the local one if there is one.
+CREATE FUNCTION caredata.exact_objection_rule(
+	kind text, setting text, identifiability text, legal_basis text,
+	exemption text)
+RETURNS caredata.objection_rule
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rule  caredata.objection_rule;
+BEGIN
+	SELECT r.*
+	  INTO rule
+	  FROM caredata.objection_rule r
+	 WHERE r.kind = exact_objection_rule.kind
+	   AND r.setting IS NOT DISTINCT FROM exact_objection_rule.setting
+	   AND r.identifiability IS NOT DISTINCT FROM exact_objection_rule.identifiability
+	   AND r.legal_basis IS NOT DISTINCT FROM exact_objection_rule.legal_basis
+	   AND r.exemption IS NOT DISTINCT FROM exact_objection_rule.exemption
+	 ORDER BY (r.origin = 'local') DESC
+	 LIMIT 1;
+	RETURN rule;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.exact_objection_rule(text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.exact_objection_rule(text, text, text, text, text) IS
+	'The rule that stands for exactly these arguments, or a row of NULLs';
+
+CREATE FUNCTION caredata.log_rule_change(
+	kind text, setting text, identifiability text, legal_basis text,
+	exemption text, old_rule caredata.objection_rule)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_rule  caredata.objection_rule :=
+		caredata.exact_objection_rule(kind, setting, identifiability, legal_basis, exemption);
+BEGIN
+	INSERT INTO caredata.objection_rule_change
+		(changed_by, kind, setting, identifiability, legal_basis, exemption,
+		 old_applies, old_citation, new_applies, new_citation)
+	VALUES (caredata.requester(), log_rule_change.kind, log_rule_change.setting,
+			log_rule_change.identifiability, log_rule_change.legal_basis,
+			log_rule_change.exemption, old_rule.applies, old_rule.citation,
+			new_rule.applies, new_rule.citation);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.log_rule_change(text, text, text, text, text, caredata.objection_rule) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.log_rule_change(text, text, text, text, text, caredata.objection_rule) IS
+	'Puts down a change of the rules: what stood before, and what stands now';
 
 CREATE FUNCTION caredata.set_objection_rule(
 	kind text, setting text, identifiability text, legal_basis text,
@@ -227,6 +360,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
+DECLARE
+	old_rule  caredata.objection_rule;
 BEGIN
 	PERFORM caredata.lock_visible_sets();
 
@@ -237,6 +372,7 @@ BEGIN
 				  HINT = 'Cite the policy, direction or decision that the rule rests on.';
 	END IF;
 
+	old_rule := caredata.exact_objection_rule(kind, setting, identifiability, legal_basis, exemption);
 	DELETE FROM caredata.objection_rule r
 	 WHERE r.origin = 'local'
 	   AND r.kind = set_objection_rule.kind
@@ -252,6 +388,7 @@ BEGIN
 			set_objection_rule.exemption, 'local', set_objection_rule.applies,
 			btrim(set_objection_rule.citation));
 
+	PERFORM caredata.log_rule_change(kind, setting, identifiability, legal_basis, exemption, old_rule);
 	PERFORM caredata.refresh_visible_sets();
 END
 $$;
@@ -267,6 +404,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
+DECLARE
+	old_rule  caredata.objection_rule :=
+		caredata.exact_objection_rule(kind, setting, identifiability, legal_basis, exemption);
 BEGIN
 	PERFORM caredata.lock_visible_sets();
 
@@ -283,12 +423,31 @@ BEGIN
 				  HINT = 'Shipped rules cannot be removed; set a local rule that overrides one.';
 	END IF;
 
+	PERFORM caredata.log_rule_change(kind, setting, identifiability, legal_basis, exemption, old_rule);
 	PERFORM caredata.refresh_visible_sets();
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.remove_objection_rule(text, text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.remove_objection_rule(text, text, text, text, text) IS
 	'Removes a local rule, so that the shipped ones hold again, and rebuilds the visible sets in the same transaction';
+
+CREATE FUNCTION caredata.objection_rule_history()
+RETURNS TABLE (version integer, changed_at timestamptz, changed_by name[],
+			   kind text, setting text, identifiability text, legal_basis text,
+			   exemption text, old_applies boolean, old_citation text,
+			   new_applies boolean, new_citation text)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 50
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT c.change_id, c.changed_at, c.changed_by, c.kind, c.setting,
+		   c.identifiability, c.legal_basis, c.exemption, c.old_applies,
+		   c.old_citation, c.new_applies, c.new_citation
+	  FROM caredata.objection_rule_change c
+	 ORDER BY c.change_id;
+END;
+REVOKE ALL ON FUNCTION caredata.objection_rule_history() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.objection_rule_history() IS
+	'Every change of the objection rules: when, by whom, and what held before and after for exactly these arguments; NULL where no rule stood';
 
 -- --- Who objects ------------------------------------------------------------
 -- These three are the one place where it is decided. as_of lets history be
@@ -320,6 +479,16 @@ REVOKE ALL ON FUNCTION caredata.coded_objections(date, integer[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.coded_objections(date, integer[]) IS
 	'Persons whose GP record dissents on that date, by kind: the latest code wins, a tie is dissent (derivation 1)';
 
+-- A visible set of a release that names its purpose rests on objections to that
+-- purpose; one of a release that names none rests on all of them.
+CREATE FUNCTION caredata.set_kinds(kind text, purpose text) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE WHEN purpose IS NULL THEN ARRAY[kind]
+				ELSE ARRAY[kind, kind || ':' || purpose] END;
+REVOKE ALL ON FUNCTION caredata.set_kinds(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.set_kinds(text, text) IS
+	'Names under which visible sets know an objection: its kind, and kind:purpose if it names a purpose';
+
 CREATE FUNCTION caredata.person_objections(
 	kinds text[], as_of date, persons integer[] DEFAULT NULL)
 RETURNS TABLE (person_id integer, kind text)
@@ -330,10 +499,11 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT i.person_id, o.kind
+	SELECT i.person_id, k.kind
 	  FROM care_identity.objection o
+	 CROSS JOIN LATERAL unnest(caredata.set_kinds(o.kind, o.purpose)) AS k (kind)
 	  JOIN care_identity.identity i ON i.nhs_number OPERATOR(caredata.=) o.nhs_number
-	 WHERE o.kind = ANY (person_objections.kinds)
+	 WHERE k.kind = ANY (person_objections.kinds)
 	   AND o.effective_from <= person_objections.as_of
 	   AND (o.withdrawn_from IS NULL OR o.withdrawn_from > person_objections.as_of)
 	   AND (person_objections.persons IS NULL OR i.person_id = ANY (person_objections.persons));
@@ -357,7 +527,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.person_objections(text[], date, integer[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.person_objections(text[], date, integer[]) IS
-	'Persons with an objection of these kinds in force on that date, from the registry, the GP record and the national list; a person can come more than once';
+	'Persons with an objection of these kinds in force on that date, from the registry, the GP record and the national list; a person can come more than once. Kinds are as in visible sets: purpose:research is an objection to that purpose, purpose one to any';
 
 CREATE FUNCTION caredata.next_objections(kinds text[], as_of date)
 RETURNS TABLE (kind text, effective_from date)
@@ -369,8 +539,9 @@ AS $$
 BEGIN
 	RETURN QUERY
 	SELECT n.kind, min(n.starts)
-	  FROM (SELECT o.kind, o.effective_from AS starts
+	  FROM (SELECT k.kind, o.effective_from AS starts
 			  FROM care_identity.objection o
+			 CROSS JOIN LATERAL unnest(caredata.set_kinds(o.kind, o.purpose)) AS k (kind)
 			 WHERE o.effective_from > next_objections.as_of
 			   AND (o.withdrawn_from IS NULL OR o.withdrawn_from > o.effective_from)
 			   AND EXISTS (SELECT FROM care_identity.identity i
@@ -390,33 +561,94 @@ COMMENT ON FUNCTION caredata.next_objections(text[], date) IS
 
 -- --- The registry -----------------------------------------------------------
 
-CREATE FUNCTION caredata.record_objection(
-	nhs_number text, kind text, effective_from date DEFAULT caredata.today(),
-	source text DEFAULT 'patient', reference text DEFAULT NULL)
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION caredata.check_objection(
+	kind text, purpose text, proxy text, withdrawal boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-SET row_security = off
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM caredata.objection_kind k WHERE k.kind = check_objection.kind) THEN
+		RAISE EXCEPTION 'unrecognized kind of objection'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('The kinds are %s.',
+								(SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM caredata.objection_kind k));
+	END IF;
+	IF check_objection.purpose IS NOT NULL
+	   AND (check_objection.kind <> 'purpose'
+			OR NOT EXISTS (SELECT FROM caredata.purpose p WHERE p.code = check_objection.purpose)) THEN
+		RAISE EXCEPTION 'purpose of the objection is not on the list'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('An objection of kind purpose names one of: %s. Other kinds name none.',
+								(SELECT string_agg(p.code, ', ' ORDER BY p.code) FROM caredata.purpose p));
+	END IF;
+	IF check_objection.kind = 'purpose' AND check_objection.purpose IS NULL
+	   AND NOT check_objection.withdrawal THEN
+		RAISE EXCEPTION 'an objection of kind purpose has to name the purpose'
+			USING ERRCODE = 'null_value_not_allowed',
+				  HINT = 'One objection for each purpose; an objection to all of them is of kind local.';
+	END IF;
+	IF check_objection.proxy NOT IN ('parent', 'guardian', 'attorney', 'deputy', 'other') THEN
+		RAISE EXCEPTION 'capacity of the proxy is not on the list'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'It is one of: parent, guardian, attorney, deputy, other; NULL if the person spoke.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.check_objection(text, text, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_objection(text, text, text, boolean) IS
+	'Raises unless kind, purpose and proxy of an objection, or of its withdrawal, are on their lists and fit';
+
+CREATE FUNCTION caredata.required_nhs_number(nhs_number text) RETURNS caredata.nhs_number
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	number     caredata.nhs_number := caredata.try_nhs_number(record_objection.nhs_number);
-	objection  bigint;
+	number  caredata.nhs_number := caredata.try_nhs_number(required_nhs_number.nhs_number);
 BEGIN
 	IF number IS NULL THEN
 		RAISE EXCEPTION 'the NHS number is not valid'
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'Ten digits with a right check digit; spaces and hyphens do not matter.';
 	END IF;
+	RETURN number;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.required_nhs_number(text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.required_nhs_number(text) IS
+	'The NHS number in a text; an error that does not repeat it if it is not valid';
+
+CREATE FUNCTION caredata.persons_of(number caredata.nhs_number) RETURNS integer[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN ARRAY(SELECT DISTINCT i.person_id FROM care_identity.identity i
+				  WHERE i.nhs_number OPERATOR(caredata.=) number ORDER BY 1);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.persons_of(caredata.nhs_number) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.persons_of(caredata.nhs_number) IS
+	'Persons with this NHS number; none if it is not in the database yet';
+
+CREATE FUNCTION caredata.record_objection(
+	nhs_number text, kind text, effective_from date DEFAULT caredata.today(),
+	source text DEFAULT 'patient', reference text DEFAULT NULL,
+	purpose text DEFAULT NULL, proxy text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+	number     caredata.nhs_number := caredata.required_nhs_number(record_objection.nhs_number);
+	objection  bigint;
+BEGIN
 	IF record_objection.effective_from IS NULL OR NOT isfinite(record_objection.effective_from) THEN
 		RAISE EXCEPTION 'an objection needs a date from which it is in force'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF NOT EXISTS (SELECT FROM caredata.objection_kind k WHERE k.kind = record_objection.kind) THEN
-		RAISE EXCEPTION 'unrecognized kind of objection'
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = format('The kinds are %s.',
-								(SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM caredata.objection_kind k));
-	END IF;
+	PERFORM caredata.check_objection(kind, purpose, proxy);
 
 	PERFORM caredata.lock_visible_sets();
 
@@ -426,6 +658,7 @@ BEGIN
 	  FROM care_identity.objection o
 	 WHERE o.nhs_number OPERATOR(caredata.=) number
 	   AND o.kind = record_objection.kind
+	   AND o.purpose IS NOT DISTINCT FROM record_objection.purpose
 	   AND o.effective_from <= record_objection.effective_from
 	   AND o.withdrawn_from IS NULL
 	 ORDER BY o.objection_id
@@ -435,50 +668,50 @@ BEGIN
 	END IF;
 
 	INSERT INTO care_identity.objection
-		(nhs_number, kind, effective_from, recorded_at, recorded_by, source, reference)
-	VALUES (number, record_objection.kind, record_objection.effective_from,
-			now(), session_user, record_objection.source, record_objection.reference)
+		(nhs_number, kind, purpose, effective_from, recorded_at, recorded_by,
+		 source, reference, proxy)
+	VALUES (number, record_objection.kind, record_objection.purpose,
+			record_objection.effective_from, now(), session_user,
+			record_objection.source, record_objection.reference, record_objection.proxy)
 	RETURNING objection_id INTO objection;
 
-	PERFORM caredata.refresh_person_visibility(
-		ARRAY(SELECT DISTINCT i.person_id FROM care_identity.identity i
-			   WHERE i.nhs_number OPERATOR(caredata.=) number));
+	PERFORM caredata.refresh_person_visibility(caredata.persons_of(number));
 	RETURN objection;
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.record_objection(text, text, date, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.record_objection(text, text, date, text, text) IS
-	'Records an objection and puts it into force in this transaction; one of a person not yet in the database waits for them. Pass the NHS number as a parameter, so that it does not reach the server log';
+REVOKE ALL ON FUNCTION caredata.record_objection(text, text, date, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.record_objection(text, text, date, text, text, text, text) IS
+	'Records an objection and puts it into force in this transaction; one of a person not yet in the database waits for them. proxy says in which capacity somebody spoke for the person. Pass the NHS number as a parameter, so that it does not reach the server log';
 
 CREATE FUNCTION caredata.withdraw_objection(
-	nhs_number text, kind text, withdrawn_from date DEFAULT caredata.today())
+	nhs_number text, kind text, withdrawn_from date DEFAULT caredata.today(),
+	purpose text DEFAULT NULL, source text DEFAULT 'patient', proxy text DEFAULT NULL)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-	number     caredata.nhs_number := caredata.try_nhs_number(withdraw_objection.nhs_number);
+	number     caredata.nhs_number := caredata.required_nhs_number(withdraw_objection.nhs_number);
 	withdrawn  integer;
 BEGIN
-	IF number IS NULL THEN
-		RAISE EXCEPTION 'the NHS number is not valid'
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Ten digits with a right check digit; spaces and hyphens do not matter.';
-	END IF;
 	IF withdraw_objection.withdrawn_from IS NULL OR NOT isfinite(withdraw_objection.withdrawn_from) THEN
 		RAISE EXCEPTION 'a withdrawal needs a date from which it holds'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	PERFORM caredata.check_objection(kind, purpose, proxy, withdrawal => true);
 
 	PERFORM caredata.lock_visible_sets();
 
 	UPDATE care_identity.objection o
 	   SET withdrawn_from = withdraw_objection.withdrawn_from,
 		   withdrawn_at = now(),
-		   withdrawn_by = session_user
+		   withdrawn_by = session_user,
+		   withdrawn_source = withdraw_objection.source,
+		   withdrawn_proxy = withdraw_objection.proxy
 	 WHERE o.nhs_number OPERATOR(caredata.=) number
 	   AND o.kind = withdraw_objection.kind
+	   AND (withdraw_objection.purpose IS NULL OR o.purpose = withdraw_objection.purpose)
 	   AND o.withdrawn_from IS NULL;
 	GET DIAGNOSTICS withdrawn = ROW_COUNT;
 	IF withdrawn = 0 THEN
@@ -487,15 +720,130 @@ BEGIN
 				  HINT = 'A withdrawal reaches only its own kind. One that comes from the GP record or the national list is withdrawn there.';
 	END IF;
 
-	PERFORM caredata.refresh_person_visibility(
-		ARRAY(SELECT DISTINCT i.person_id FROM care_identity.identity i
-			   WHERE i.nhs_number OPERATOR(caredata.=) number));
+	PERFORM caredata.refresh_person_visibility(caredata.persons_of(number));
 	RETURN withdrawn;
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.withdraw_objection(text, text, date) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.withdraw_objection(text, text, date) IS
-	'Withdraws the registered objections of one kind from a date on, in this transaction, and returns how many; other kinds stay';
+REVOKE ALL ON FUNCTION caredata.withdraw_objection(text, text, date, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.withdraw_objection(text, text, date, text, text, text) IS
+	'Withdraws the registered objections of one kind from a date on, in this transaction, and returns how many; other kinds stay. Of kind purpose, one purpose or, without one, all';
+
+CREATE FUNCTION caredata.set_purpose_objections(
+	nhs_number text, purposes text[], source text DEFAULT 'patient',
+	reference text DEFAULT NULL, proxy text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+	number    caredata.nhs_number := caredata.required_nhs_number(set_purpose_objections.nhs_number);
+	objected  text;
+BEGIN
+	IF set_purpose_objections.purposes IS NULL OR array_position(set_purpose_objections.purposes, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'list of purposes is missing or has an empty place'
+			USING ERRCODE = 'null_value_not_allowed',
+				  HINT = 'An empty list withdraws all.';
+	END IF;
+	PERFORM caredata.lock_visible_sets();
+
+	FOREACH objected IN ARRAY set_purpose_objections.purposes LOOP
+		PERFORM caredata.record_objection(set_purpose_objections.nhs_number, 'purpose',
+			source => set_purpose_objections.source, reference => set_purpose_objections.reference,
+			purpose => objected, proxy => set_purpose_objections.proxy);
+	END LOOP;
+	FOR objected IN
+		SELECT DISTINCT o.purpose
+		  FROM care_identity.objection o
+		 WHERE o.nhs_number OPERATOR(caredata.=) number
+		   AND o.kind = 'purpose' AND o.withdrawn_from IS NULL
+		   AND o.purpose <> ALL (set_purpose_objections.purposes)
+		 ORDER BY 1
+	LOOP
+		PERFORM caredata.withdraw_objection(set_purpose_objections.nhs_number, 'purpose',
+			purpose => objected, source => set_purpose_objections.source,
+			proxy => set_purpose_objections.proxy);
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.set_purpose_objections(text, text[], text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.set_purpose_objections(text, text[], text, text, text) IS
+	'Makes this a person''s list of purposes they object to: records what is new, withdraws what is left out, in one transaction';
+
+CREATE FUNCTION caredata.objection_history(nhs_number text)
+RETURNS TABLE (origin text, kind text, purpose text, meaning text,
+			   effective_from date, recorded_at timestamptz, recorded_by name,
+			   source text, reference text, proxy text, withdrawn_from date,
+			   withdrawn_at timestamptz, withdrawn_by name,
+			   withdrawn_source text, withdrawn_proxy text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	number  caredata.nhs_number := caredata.required_nhs_number(objection_history.nhs_number);
+BEGIN
+	RETURN QUERY
+	SELECT 'registry', o.kind, o.purpose, 'dissent', o.effective_from,
+		   o.recorded_at, o.recorded_by, o.source, o.reference, o.proxy,
+		   o.withdrawn_from, o.withdrawn_at, o.withdrawn_by,
+		   o.withdrawn_source, o.withdrawn_proxy
+	  FROM care_identity.objection o
+	 WHERE o.nhs_number OPERATOR(caredata.=) number
+	 ORDER BY o.objection_id;
+
+	RETURN QUERY
+	SELECT 'GP record', c.kind, NULL::text, c.meaning, c.event_date,
+		   r.finished_at, r.loaded_by, 'load ' || c.load_id,
+		   NULL::text, NULL::text, NULL::date, NULL::timestamptz, NULL::name,
+		   NULL::text, NULL::text
+	  FROM care_identity.coded_objection c
+	  LEFT JOIN caredata.load_run r ON r.load_id = c.load_id
+	 WHERE c.person_id = ANY (caredata.persons_of(number))
+	 ORDER BY c.event_date NULLS FIRST, c.kind, c.meaning;
+
+	RETURN QUERY
+	SELECT 'national list', 'national', NULL::text,
+		   CASE WHEN n.allowed THEN 'on the list' ELSE 'not on the list' END,
+		   NULL::date, n.checked_at, NULL::name, NULL::text, NULL::text, NULL::text,
+		   NULL::date, NULL::timestamptz, NULL::name, NULL::text, NULL::text
+	  FROM care_identity.national_check n
+	 WHERE n.nhs_number OPERATOR(caredata.=) number;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.objection_history(text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.objection_history(text) IS
+	'All that was ever recorded of the objections of an NHS number, also of a person not in the database: registry, GP codes, and the national list in force';
+
+CREATE FUNCTION caredata.objections_on(nhs_number text, as_of date DEFAULT caredata.today())
+RETURNS TABLE (kind text, purpose text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	number  caredata.nhs_number := caredata.required_nhs_number(objections_on.nhs_number);
+BEGIN
+	RETURN QUERY
+	SELECT o.kind, o.purpose
+	  FROM care_identity.objection o
+	 WHERE o.nhs_number OPERATOR(caredata.=) number
+	   AND o.effective_from <= objections_on.as_of
+	   AND (o.withdrawn_from IS NULL OR o.withdrawn_from > objections_on.as_of)
+	 UNION
+	SELECT c.kind, NULL::text
+	  FROM caredata.coded_objections(objections_on.as_of, caredata.persons_of(number)) c
+	 UNION
+	SELECT 'national', NULL::text
+	  FROM care_identity.national_check n
+	 WHERE n.nhs_number OPERATOR(caredata.=) number
+	   AND NOT n.allowed AND (n.checked_at AT TIME ZONE current_setting('log_timezone'))::date <= objections_on.as_of
+	 ORDER BY 1, 2;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.objections_on(text, date) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.objections_on(text, date) IS
+	'Objections of an NHS number in force on a day: registry, GP codes, and the national list in force if it is not younger';
 
 CREATE FUNCTION caredata.objection_summary()
 RETURNS TABLE (kind text, in_force bigint, future bigint, waiting bigint, undated bigint)
@@ -690,6 +1038,8 @@ BEGIN
 	INSERT INTO caredata.objection_kind (kind, title, description, citation)
 	VALUES (define_objection_kind.kind, define_objection_kind.title,
 			define_objection_kind.description, define_objection_kind.citation);
+	INSERT INTO caredata.objection_rule_change (changed_by, kind, new_applies, new_citation)
+	VALUES (caredata.requester(), define_objection_kind.kind, true, define_objection_kind.citation);
 	PERFORM caredata.refresh_visible_sets();
 END
 $$;
@@ -714,9 +1064,28 @@ REVOKE ALL ON FUNCTION caredata.define_objection_code(text, text, text, text, te
 COMMENT ON FUNCTION caredata.define_objection_code(text, text, text, text, text) IS
 	'Adds a GP code that records an objection or its withdrawal; it counts in records loaded from now on';
 
+CREATE FUNCTION caredata.define_purpose(code text, title text, citation text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO caredata.purpose (code, title, citation)
+	VALUES (define_purpose.code, define_purpose.title, define_purpose.citation);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.define_purpose(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.define_purpose(text, text, text) IS
+	'Adds a purpose that persons can object to and releases can name';
+
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
-	('caredata_guardian', 'caredata.record_objection(text,text,date,text,text)'),
-	('caredata_guardian', 'caredata.withdraw_objection(text,text,date)'),
+	('caredata_guardian', 'caredata.record_objection(text,text,date,text,text,text,text)'),
+	('caredata_guardian', 'caredata.withdraw_objection(text,text,date,text,text,text)'),
+	('caredata_guardian', 'caredata.set_purpose_objections(text,text[],text,text,text)'),
+	('caredata_guardian', 'caredata.objection_history(text)'),
+	('caredata_guardian', 'caredata.objections_on(text,date)'),
+	('caredata_guardian', 'caredata.objection_rule_history()'),
+	('caredata_guardian', 'caredata.define_purpose(text,text,text)'),
 	('caredata_guardian', 'caredata.objection_summary()'),
 	('caredata_guardian', 'caredata.objection_applies(text,text,text,text,text)'),
 	('caredata_guardian', 'caredata.set_objection_rule(text,text,text,text,text,boolean,text)'),
@@ -726,12 +1095,14 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_guardian', 'caredata.national_list_status()'),
 	('caredata_loader',   'caredata.import_national_list(timestamp with time zone,numeric)'),
 	('caredata_loader',   'caredata.national_list_status()'),
-	('caredata_linker',   'caredata.record_objection(text,text,date,text,text)'),
-	('caredata_linker',   'caredata.withdraw_objection(text,text,date)'),
+	('caredata_linker',   'caredata.record_objection(text,text,date,text,text,text,text)'),
+	('caredata_linker',   'caredata.withdraw_objection(text,text,date,text,text,text)'),
+	('caredata_linker',   'caredata.set_purpose_objections(text,text[],text,text,text)'),
 	('caredata_linker',   'caredata.national_list_request()'),
 	('caredata_linker',   'caredata.import_national_list(timestamp with time zone,numeric)'),
 	('caredata_linker',   'caredata.national_list_status()'),
 	('caredata_auditor',  'caredata.objection_summary()'),
+	('caredata_auditor',  'caredata.objection_rule_history()'),
 	('caredata_auditor',  'caredata.objection_applies(text,text,text,text,text)'),
 	('caredata_auditor',  'caredata.national_list_status()');
 

@@ -157,12 +157,24 @@ BEGIN
 		WHEN 'lsoa' THEN
 			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
 			WHERE NOT EXISTS (SELECT FROM care.lsoa k WHERE k.lsoa_code = c);
+		WHEN 'msoa' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM care.lsoa k WHERE k.msoa_code = c);
+		WHEN 'district' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM care.lsoa k WHERE k.local_authority_code = c);
+		WHEN 'cohort' THEN
+			SELECT string_agg(c, ', ' ORDER BY c) INTO missing FROM unnest(codes) c
+			WHERE NOT EXISTS (SELECT FROM caredata.cohort k WHERE k.name = c);
 	END CASE;
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'population of the release is not known'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  DETAIL = format('Table care.%s has no row for: %s.', kind, missing),
-				  HINT = 'Load the reference table first, or discard the release and draft it with codes that exist.';
+				  DETAIL = format('Table %s has no row for: %s.',
+								  CASE WHEN kind IN ('msoa', 'district') THEN 'care.lsoa'
+									   WHEN kind = 'cohort' THEN 'caredata.cohort'
+									   ELSE 'care.' || kind END, missing),
+				  HINT = 'Load the reference table or import the cohort first, or discard the release and draft it with codes that exist.';
 	END IF;
 END
 $$;
@@ -233,7 +245,8 @@ BEGIN
 	reader := approved.name || '_reader';
 	definer := approved.name || '_definer';
 
-	IF approved.ends_on < CURRENT_DATE THEN
+	PERFORM caredata.check_not_barred(agreement.organisation_code);
+	IF approved.ends_on < caredata.today() THEN
 		RAISE EXCEPTION 'term of release "%" is over', approved.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Draft a new release.';
@@ -311,7 +324,8 @@ BEGIN
 		'caredata.reidentify(integer)',
 		'caredata.record_pid(bigint, caredata.release_ref)',
 		'caredata.record_pid(text, caredata.release_ref)',
-		'caredata.visible(integer, caredata.release_ref, text)']
+		'caredata.visible(integer, caredata.release_ref, text)',
+		'caredata.release_effect(integer)']
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
 	END LOOP;
@@ -376,6 +390,10 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM caredata.lock_release(resume_release.release, 'suspended');
+	PERFORM caredata.check_not_barred(a.organisation_code)
+	FROM caredata.release r
+	JOIN caredata.agreement a ON a.agreement_id = r.agreement_id
+	WHERE r.release_id = resume_release.release;
 	PERFORM caredata.set_release_state(resume_release.release, 'active', resume_release.reason);
 	PERFORM caredata.build_visible_sets(resume_release.release);
 END
@@ -398,7 +416,40 @@ REVOKE ALL ON FUNCTION caredata.end_release(integer, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.end_release(integer, text) IS
 	'Ends a release for good; its schema stays, so that a reader is told so instead of finding nothing';
 
+CREATE FUNCTION caredata.record_destruction(release integer, destroyed_on date, certificate text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	ended caredata.release;
+BEGIN
+	ended := caredata.lock_release(record_destruction.release, 'ended');
+	IF coalesce(btrim(record_destruction.certificate), '') = ''
+	   OR record_destruction.destroyed_on IS NULL
+	   OR NOT isfinite(record_destruction.destroyed_on)
+	   OR record_destruction.destroyed_on < ended.starts_on
+	   OR record_destruction.destroyed_on > caredata.today() THEN
+		RAISE EXCEPTION 'a destruction needs its certificate and a day between the start of the release and today'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the day that the organisation''s certificate of destruction states, and the reference of the certificate.';
+	END IF;
+	UPDATE caredata.release r
+	SET state = 'destroyed', destroyed_on = record_destruction.destroyed_on,
+		destruction_certificate = btrim(record_destruction.certificate)
+	WHERE r.release_id = ended.release_id;
+	PERFORM caredata.set_release_state(ended.release_id, 'destroyed',
+		format('destroyed on %s, certificate %s',
+			   to_char(record_destruction.destroyed_on, 'YYYY-MM-DD'), btrim(record_destruction.certificate)));
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.record_destruction(integer, date, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.record_destruction(integer, date, text) IS
+	'Puts down that the organisation certified the destruction of what it took from an ended release: the day and the reference of the certificate';
+
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_guardian', 'caredata.record_destruction(integer,date,text)'),
 	('caredata_admin', 'caredata.activate_release(integer)'),
 	('caredata_admin', 'caredata.suspend_release(integer,text)'),
 	('caredata_admin', 'caredata.end_release(integer,text)'),

@@ -34,7 +34,7 @@ COMMENT ON COLUMN caredata.visible_set.persons IS
 COMMENT ON COLUMN caredata.visible_set.visible_persons IS
 	'Persons in the set, for estimates';
 COMMENT ON COLUMN caredata.visible_set.valid_until IS
-	'Last day on which the set holds, because an objection comes into force on the next; NULL for no end';
+	'Last day on which the set holds, because on the next an objection comes into force or the exemption is over; NULL for no end';
 COMMENT ON COLUMN caredata.visible_set.national_list_at IS
 	'When the national list that the set rests on was requested; NULL if it rests on none or none was imported';
 
@@ -143,6 +143,15 @@ CREATE FUNCTION caredata.care_settings() RETURNS text[]
 COMMENT ON FUNCTION caredata.care_settings() IS
 	'Care settings, as datasets name them';
 
+-- An exemption ends, and nobody has to act: the sets end with it, and the next
+-- ones are made without it.
+CREATE FUNCTION caredata.exemption_in_force(release caredata.release) RETURNS text
+	LANGUAGE sql STABLE
+	RETURN CASE WHEN (release).exemption_ends_on >= caredata.today() THEN (release).exemption END;
+REVOKE ALL ON FUNCTION caredata.exemption_in_force(caredata.release) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.exemption_in_force(caredata.release) IS
+	'The exemption of a release, until its last day; NULL after it';
+
 CREATE FUNCTION caredata.applying_kinds(release_id integer, setting text)
 RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -153,61 +162,24 @@ BEGIN
 		RAISE EXCEPTION 'unrecognized care setting "%"', applying_kinds.setting
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	RETURN (SELECT coalesce(array_agg(k.kind ORDER BY k.kind COLLATE "C"), '{}')
-			  FROM caredata.release r
-			  JOIN caredata.objection_kind k
-				ON caredata.objection_applies(k.kind, applying_kinds.setting,
-											  r.identifiability, r.legal_basis, r.exemption)
-			 WHERE r.release_id = applying_kinds.release_id);
+	RETURN (SELECT coalesce(array_agg(a.kind ORDER BY a.kind COLLATE "C"), '{}')
+			  FROM (SELECT CASE WHEN k.kind = 'purpose' AND r.purpose_code IS NOT NULL
+								THEN 'purpose:' || r.purpose_code
+								ELSE k.kind END
+					  FROM caredata.release r
+					  JOIN caredata.objection_kind k
+						ON caredata.objection_applies(k.kind, applying_kinds.setting,
+													  r.identifiability, r.legal_basis,
+													  caredata.exemption_in_force(r))
+					 WHERE r.release_id = applying_kinds.release_id
+					UNION ALL
+					SELECT 'roll-out'
+					 WHERE applying_kinds.setting = 'gp' AND caredata.rollout_withholds()) a (kind));
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.applying_kinds(integer, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.applying_kinds(integer, text) IS
-	'Objection kinds that withhold a person''s rows of a setting from a release, sorted';
-
--- A population is a kind and codes; a person has one code of each kind.
-CREATE FUNCTION caredata.person_codes(
-	kinds text[], persons integer[] DEFAULT NULL)
-RETURNS TABLE (person_id integer, kind text, code text)
-LANGUAGE plpgsql STABLE ROWS 1000000
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
-AS $$
-#variable_conflict use_column
-BEGIN
-	IF 'everyone' = ANY (person_codes.kinds) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'everyone'::text, ''::text
-		  FROM care_identity.person p
-		 WHERE person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons);
-	END IF;
-	IF 'practice' = ANY (person_codes.kinds) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'practice'::text, p.practice_code::text
-		  FROM care.person p
-		 WHERE p.practice_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'commissioner' = ANY (person_codes.kinds) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'commissioner'::text, g.commissioner_code::text
-		  FROM care.person p
-		  JOIN care.practice g ON g.practice_code = p.practice_code
-		 WHERE g.commissioner_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'lsoa' = ANY (person_codes.kinds) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'lsoa'::text, p.lsoa::text
-		  FROM care.person p
-		 WHERE p.lsoa IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-END
-$$;
-REVOKE ALL ON FUNCTION caredata.person_codes(text[], integer[]) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.person_codes(text[], integer[]) IS
-	'Codes by which persons belong to populations of these kinds: practice, its commissioner, area; everyone has the empty code';
+	'What withholds a person''s rows of a setting from a release, sorted: kinds of objection (purpose:research if the release names that purpose), and roll-out for GP rows while practices are not live';
 
 CREATE FUNCTION caredata.unnumbered_persons(persons integer[] DEFAULT NULL)
 RETURNS SETOF integer
@@ -250,7 +222,7 @@ BEGIN
 	SELECT array_agg(DISTINCT k.kind) INTO kinds
 	  FROM caredata.visible_set s, unnest(s.kinds) AS k (kind)
 	 WHERE s.release_id = ANY (computed_chunks.release_ids);
-	SELECT array_agg(DISTINCT r.population_kind) INTO codings
+	SELECT array_agg(DISTINCT caredata.population_coding(r.population_kind, r.population_on)) INTO codings
 	  FROM caredata.release r
 	 WHERE r.release_id = ANY (computed_chunks.release_ids);
 
@@ -263,9 +235,14 @@ BEGIN
 		SELECT 'no NHS number', u.person_id >> 14, caredata.chunk_bits_agg(u.person_id)
 		  FROM caredata.unnumbered_persons() u (person_id)
 		 GROUP BY u.person_id >> 14
+		UNION ALL
+		SELECT 'roll-out', w.person_id >> 14, caredata.chunk_bits_agg(w.person_id)
+		  FROM caredata.rollout_persons() w (person_id)
+		 WHERE 'roll-out' = ANY (kinds)
+		 GROUP BY w.person_id >> 14
 	), distinct_population AS MATERIALIZED (
 		SELECT row_number() OVER ()::integer AS population, d.kind, d.codes
-		  FROM (SELECT DISTINCT r.population_kind, r.population_codes
+		  FROM (SELECT DISTINCT caredata.population_coding(r.population_kind, r.population_on), r.population_codes
 				  FROM caredata.release r
 				 WHERE r.release_id = ANY (computed_chunks.release_ids)) d (kind, codes)
 	), member_code AS MATERIALIZED (
@@ -284,7 +261,8 @@ BEGIN
 		  FROM caredata.visible_set s
 		  JOIN caredata.release r ON r.release_id = s.release_id
 		  JOIN distinct_population d
-			ON d.kind = r.population_kind AND d.codes = r.population_codes
+			ON d.kind = caredata.population_coding(r.population_kind, r.population_on)
+		   AND d.codes = r.population_codes
 		 CROSS JOIN generate_series(0, last_chunk) AS g (chunk)
 		 WHERE s.release_id = ANY (computed_chunks.release_ids)
 	), blocked AS (
@@ -321,14 +299,17 @@ DECLARE
 	list_at  timestamptz := (SELECT max(l.requested_at) FROM caredata.national_list l);
 BEGIN
 	RETURN QUERY
-	SELECT s.set_id, min(n.effective_from) - 1,
+	SELECT s.set_id,
+		   least(min(n.effective_from) - 1,
+				 CASE WHEN r.exemption_ends_on >= computed_validity.as_of THEN r.exemption_ends_on END),
 		   CASE WHEN 'national' = ANY (s.kinds) THEN list_at END
 	  FROM caredata.visible_set s
+	  JOIN caredata.release r ON r.release_id = s.release_id
 	  LEFT JOIN caredata.next_objections(
-			(SELECT array_agg(k.kind) FROM caredata.objection_kind k),
+			(SELECT array_agg(DISTINCT k.kind) FROM caredata.visible_set v, unnest(v.kinds) AS k (kind)),
 			computed_validity.as_of) n ON n.kind = ANY (s.kinds)
 	 WHERE s.release_id = ANY (computed_validity.release_ids)
-	 GROUP BY s.set_id, s.kinds;
+	 GROUP BY s.set_id, s.kinds, r.exemption_ends_on;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.computed_validity(integer[], date) FROM PUBLIC;
@@ -465,7 +446,7 @@ BEGIN
 	-- an ended release stays ended: its sets can go
 	DELETE FROM caredata.visible_set s
 	 USING caredata.release r
-	 WHERE r.release_id = s.release_id AND r.state = 'ended';
+	 WHERE r.release_id = s.release_id AND r.state IN ('ended', 'destroyed');
 
 	SELECT array_agg(r.release_id ORDER BY r.release_id)
 	  INTO release_ids
@@ -509,8 +490,9 @@ BEGIN
 		RETURN;
 	END IF;
 
-	SELECT array_agg(k.kind) INTO kinds FROM caredata.objection_kind k;
-	SELECT array_agg(DISTINCT r.population_kind) INTO codings
+	SELECT array_agg(DISTINCT k.kind) INTO kinds
+	  FROM caredata.visible_set s, unnest(s.kinds) AS k (kind);
+	SELECT array_agg(DISTINCT caredata.population_coding(r.population_kind, r.population_on)) INTO codings
 	  FROM caredata.visible_set s
 	  JOIN caredata.release r ON r.release_id = s.release_id;
 
@@ -523,6 +505,10 @@ BEGIN
 		UNION
 		SELECT u.person_id, 'no NHS number'
 		  FROM caredata.unnumbered_persons(refresh_person_visibility.person_ids) u (person_id)
+		UNION
+		SELECT w.person_id, 'roll-out'
+		  FROM caredata.rollout_persons(refresh_person_visibility.person_ids) w (person_id)
+		 WHERE 'roll-out' = ANY (kinds)
 	), coded AS MATERIALIZED (
 		SELECT c.person_id, c.kind, c.code
 		  FROM caredata.person_codes(codings, refresh_person_visibility.person_ids) c
@@ -530,7 +516,7 @@ BEGIN
 		SELECT s.set_id, p.person_id,
 			   EXISTS (SELECT FROM coded c
 						WHERE c.person_id = p.person_id
-						  AND c.kind = r.population_kind
+						  AND c.kind = caredata.population_coding(r.population_kind, r.population_on)
 						  AND (c.kind = 'everyone' OR c.code = ANY (r.population_codes)))
 			   AND NOT EXISTS (SELECT FROM blocked b
 								WHERE b.person_id = p.person_id
@@ -603,7 +589,7 @@ BEGIN
 	  INTO release_ids
 	  FROM caredata.release r
 	 WHERE r.state IN ('active', 'suspended')
-		OR (r.state <> 'ended'
+		OR (r.state NOT IN ('ended', 'destroyed')
 			AND EXISTS (SELECT FROM caredata.visible_set s WHERE s.release_id = r.release_id));
 
 	RETURN QUERY

@@ -147,7 +147,8 @@ check_release_row(const CaredataReleaseRow *row)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("release \"%s\" is suspended", NameStr(row->name)),
 				 errhint("Ask the data controller; they can resume it.")));
-	if (strcmp(row->state, "ended") == 0)
+	if (strcmp(row->state, "ended") == 0 ||
+		strcmp(row->state, "destroyed") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("release \"%s\" has ended", NameStr(row->name)),

@@ -197,7 +197,7 @@ ROLLBACK;
 -- 6. rights
 BEGIN;
 GRANT EXECUTE ON FUNCTION caredata.refresh_visible_sets() TO PUBLIC;
-GRANT EXECUTE ON FUNCTION caredata.approve_release(integer, text) TO regress_check_alice;
+GRANT EXECUTE ON FUNCTION caredata.approve_release(integer, text, text) TO regress_check_alice;
 GRANT EXECUTE ON FUNCTION caredata.visible(integer, caredata.release_ref, text) TO regress_check_group;
 CREATE FUNCTION public.opens() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM care_identity.person';
 SELECT severity, subject, replace(finding, :'USER', 'me') AS finding, mend FROM found;

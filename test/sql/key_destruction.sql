@@ -20,9 +20,9 @@ INSERT INTO care.person (person_id, birth_year, sex) SELECT i, 1950 + i, 1 FROM 
 SET SESSION AUTHORIZATION regress_author;
 SELECT caredata.create_agreement('A-1', 'Study', 'QZZ', 'Made-up university', '2024-04-01', '2099-03-31') AS agreement \gset
 SELECT caredata.create_release(:agreement, 'regress_shred', 'A study', 'research',
-	exemption => 'consent', exemption_evidence => 'letters', no_nhs_number => 'allow') AS shred \gset
+	exemption => 'consent', exemption_evidence => 'letters', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31', no_nhs_number => 'allow') AS shred \gset
 SELECT caredata.create_release(:agreement, 'regress_keep', 'Another study', 'research',
-	exemption => 'consent', exemption_evidence => 'letters', no_nhs_number => 'allow') AS keep \gset
+	exemption => 'consent', exemption_evidence => 'letters', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31', no_nhs_number => 'allow') AS keep \gset
 SELECT caredata.permit_dataset(:shred, 'person', '{sex}');
 SELECT caredata.permit_dataset(:keep, 'person', '{sex}');
 -- a draft is thrown away, not destroyed

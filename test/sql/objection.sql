@@ -151,10 +151,10 @@ SELECT caredata.create_agreement('R-1', 'Example', 'QZZ', 'Made-up ICB', '2014-0
 SELECT caredata.create_release(:agreement, 'regress_pcd', 'Discloses confidential information.', 'section_251', 'identifiable') AS pcd \gset
 SELECT caredata.create_release(:agreement, 'regress_pseudo', 'Pseudonymised.', 'public_task', 'pseudonymised') AS pseudo \gset
 SELECT caredata.create_release(:agreement, 'regress_anon', 'Anonymised per ICO code.', 'public_task', 'anonymised', no_nhs_number => 'allow') AS anon \gset
-SELECT caredata.create_release(:agreement, 'regress_care', 'Audit by the care team.', 'direct_care', 'identifiable', exemption => 'direct_care', exemption_evidence => 'letter 1') AS care \gset
+SELECT caredata.create_release(:agreement, 'regress_care', 'Audit by the care team.', 'direct_care', 'identifiable', exemption => 'direct_care', exemption_evidence => 'letter 1', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31') AS care \gset
 SELECT caredata.permit_dataset(r, d) FROM unnest(ARRAY[:pcd, :pseudo, :anon, :care]) r, unnest('{gp_event,apc_episode}'::name[]) d;
 SET SESSION AUTHORIZATION regress_guardian;
-SELECT caredata.approve_release(r) FROM unnest(ARRAY[:pcd, :pseudo, :anon, :care]) r;
+SELECT caredata.approve_release(r, accept_differencing => 'four treatments of one example') FROM unnest(ARRAY[:pcd, :pseudo, :anon, :care]) r;
 SET SESSION AUTHORIZATION regress_author;
 SELECT caredata.activate_release(r) FROM unnest(ARRAY[:pcd, :pseudo, :anon, :care]) r;
 RESET SESSION AUTHORIZATION;

@@ -28,7 +28,7 @@ SET SESSION AUTHORIZATION regress_author;
 SELECT caredata.create_agreement('A-1', 'Study', '00K', 'Made-up', '2024-04-01', '2099-03-31') AS agreement \gset
 SELECT caredata.create_release(:agreement, 'regress_population', 'Research with consent', 'research',
 	population_kind => 'commissioner', population_codes => '{00K}', no_nhs_number => 'allow',
-	exemption => 'consent', exemption_evidence => 'letter of 2024-05-01') AS release \gset
+	exemption => 'consent', exemption_evidence => 'letter of 2024-05-01', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31') AS release \gset
 SELECT caredata.permit_dataset(:release, 'person', '{birth_year}');
 SET SESSION AUTHORIZATION regress_guardian;
 SELECT caredata.approve_release(:release);

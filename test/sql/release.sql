@@ -64,7 +64,7 @@ SELECT caredata.permit_column(:north, 'apc_episode', 'admidate', 'month');
 SELECT caredata.permit_column(:north, 'apc_episode', 'epistart', 'year');
 SELECT caredata.permit_dataset(:north, 'gp_event', '{practice,event_id,date,code}');
 SELECT caredata.create_release(:agreement, 'regress_study', 'Research with consent', 'research',
-	exemption => 'consent', exemption_evidence => 'letter of 2024-05-01') AS study \gset
+	exemption => 'consent', exemption_evidence => 'letter of 2024-05-01', exemption_document => repeat('0', 64), exemption_ends_on => '2099-03-31') AS study \gset
 SELECT caredata.permit_dataset(:study, 'apc_episode');
 SELECT caredata.permit_dataset(:study, 'gp_event', '{code}');
 SELECT caredata.permit_dataset(:study, 'person', '{lsoa}');
@@ -73,7 +73,7 @@ SELECT caredata.activate_release(:north);
 SET SESSION AUTHORIZATION regress_guardian;
 SELECT caredata.activate_release(:north);
 SELECT caredata.approve_release(:north);
-SELECT caredata.approve_release(:study);
+SELECT caredata.approve_release(:study, accept_differencing => 'a study with consent');
 SELECT caredata.resume_release(:north);
 SELECT caredata.suspend_release(:north);
 

@@ -44,7 +44,7 @@ SELECT caredata.create_release(:agreement, 'regress_area', 'One area.', 'public_
 SELECT caredata.create_release(:agreement, 'regress_gp', 'Two practices.', 'public_task', 'pseudonymised', 'practice', '{Y90003,Y90004}') AS gp \gset
 SELECT caredata.permit_dataset(r, d) FROM unnest(ARRAY[:all, :icb, :area, :gp]) r, unnest('{person,gp_event}'::name[]) d;
 SET SESSION AUTHORIZATION regress_guardian;
-SELECT caredata.approve_release(r) FROM unnest(ARRAY[:all, :icb, :area, :gp]) r;
+SELECT caredata.approve_release(r, accept_differencing => 'a test') FROM unnest(ARRAY[:all, :icb, :area, :gp]) r;
 SET SESSION AUTHORIZATION regress_author;
 SELECT caredata.activate_release(r) FROM unnest(ARRAY[:all, :icb, :area, :gp]) r;
 RESET SESSION AUTHORIZATION;

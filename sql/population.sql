@@ -1,0 +1,224 @@
+-- ---------------------------------------------------------------------------
+-- Populations: who belongs to a practice, a commissioner, an area, now or on a
+-- day, or to a cohort, which is a list of NHS numbers that was handed in.
+--
+-- A release has a kind of population and codes of that kind. It is worked out
+-- anew with each refresh of the visible sets, so a load that says that
+-- somebody has moved moves them. A cohort is a snapshot by NHS number: persons
+-- who come later join it, and no table of somebody else's is read later.
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE caredata.cohort (
+	name         text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),
+	title        text NOT NULL CHECK (title <> ''),
+	numbers      bigint NOT NULL,
+	digest       text NOT NULL,
+	imported_at  timestamptz NOT NULL DEFAULT now(),
+	imported_by  name NOT NULL
+);
+COMMENT ON TABLE caredata.cohort IS
+	'Cohorts: populations that are a list of NHS numbers; the numbers are in care_identity.cohort_member';
+COMMENT ON COLUMN caredata.cohort.digest IS
+	'SHA-256 of the sorted numbers; part of what an approval is about';
+SELECT pg_catalog.pg_extension_config_dump('caredata.cohort', '');
+
+CREATE FUNCTION caredata.import_cohort(name text, title text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	broken   bigint;
+	landed   bigint;
+	added    bigint;
+	in_use   text;
+BEGIN
+	PERFORM caredata.lock_visible_sets();
+	LOCK TABLE care_landing.cohort IN ACCESS EXCLUSIVE MODE;
+
+	IF import_cohort.name !~ '^[a-z][a-z0-9_]{0,62}$' OR coalesce(btrim(import_cohort.title), '') = ''
+	   OR import_cohort.name IS NULL THEN
+		RAISE EXCEPTION 'a cohort needs a name and a title'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'A name has up to 63 lower-case letters, digits and underscores and starts with a letter.';
+	END IF;
+	SELECT count(*) FILTER (WHERE l.typed IS NULL), count(DISTINCT l.typed)
+	  INTO broken, landed
+	  FROM (SELECT caredata.try_nhs_number(rtrim(n.nhs_number, E', \t\r')) AS typed
+			  FROM care_landing.cohort n) l;
+	IF landed = 0 AND broken = 0 THEN
+		RAISE EXCEPTION 'the cohort is empty'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'COPY its NHS numbers into care_landing.cohort first.';
+	END IF;
+	IF broken > 0 THEN
+		RAISE EXCEPTION 'the cohort has % lines without a valid NHS number', broken
+			USING ERRCODE = 'invalid_text_representation',
+				  HINT = 'Nothing was imported.';
+	END IF;
+
+	-- Fewer people need nobody's leave; more would be a wider release.
+	SELECT count(*)
+	  INTO added
+	  FROM (SELECT caredata.try_nhs_number(rtrim(n.nhs_number, E', \t\r')) AS typed
+			  FROM care_landing.cohort n) l
+	 WHERE NOT EXISTS (SELECT FROM care_identity.cohort_member m
+						WHERE m.cohort = import_cohort.name
+						  AND m.nhs_number OPERATOR(caredata.=) l.typed);
+	SELECT string_agg(r.name, ', ' ORDER BY r.name)
+	  INTO in_use
+	  FROM caredata.release r
+	 WHERE r.population_kind = 'cohort' AND import_cohort.name = ANY (r.population_codes)
+	   AND r.state IN ('approved', 'active', 'suspended');
+	IF added > 0 AND in_use IS NOT NULL THEN
+		RAISE EXCEPTION 'cohort "%" cannot grow: it was approved as it is', import_cohort.name
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Releases in force rest on it: %s. The list has %s numbers that it lacks.', in_use, added),
+				  HINT = 'Import it under another name and have a release approved that names it.';
+	END IF;
+
+	DELETE FROM care_identity.cohort_member m WHERE m.cohort = import_cohort.name;
+	INSERT INTO care_identity.cohort_member (cohort, nhs_number)
+	SELECT DISTINCT import_cohort.name, caredata.try_nhs_number(rtrim(n.nhs_number, E', \t\r'))
+	  FROM care_landing.cohort n;
+	DELETE FROM caredata.cohort c WHERE c.name = import_cohort.name;
+	INSERT INTO caredata.cohort (name, title, numbers, digest, imported_by)
+	SELECT import_cohort.name, btrim(import_cohort.title), count(*),
+		   encode(sha256(convert_to(string_agg(m.nhs_number::text, ',' ORDER BY m.nhs_number::text), 'UTF8')), 'hex'),
+		   session_user
+	  FROM care_identity.cohort_member m
+	 WHERE m.cohort = import_cohort.name;
+
+	TRUNCATE care_landing.cohort;
+	PERFORM caredata.refresh_visible_sets();
+	RETURN landed;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.import_cohort(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.import_cohort(text, text) IS
+	'Makes a cohort of the NHS numbers in care_landing.cohort, or replaces it; one that a release in force rests on can only lose members. Returns how many numbers it has';
+
+CREATE FUNCTION caredata.population_coding(kind text, on_day date) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN kind || coalesce('@' || pg_catalog.to_char(on_day, 'YYYY-MM-DD'), '');
+REVOKE ALL ON FUNCTION caredata.population_coding(text, date) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.population_coding(text, date) IS
+	'Name of the codes that persons have for a kind of population now, such as practice, or on a day, such as practice@2025-04-01';
+
+CREATE FUNCTION caredata.registered_on(
+	on_day date, persons integer[] DEFAULT NULL)
+RETURNS TABLE (person_id integer, practice text, lsoa text)
+LANGUAGE plpgsql STABLE ROWS 1000000
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT DISTINCT ON (g.person_id) g.person_id, g.practice::text, g.lsoa::text
+	  FROM care.gp_registration g
+	 WHERE g.registration_start <= registered_on.on_day
+	   AND (g.registration_end IS NULL OR g.registration_end >= registered_on.on_day)
+	   AND NOT EXISTS (SELECT FROM caredata.default_ods_code d WHERE d.code = g.practice)
+	   AND (registered_on.persons IS NULL OR g.person_id = ANY (registered_on.persons))
+	 ORDER BY g.person_id, g.registration_start DESC, g.registration_id COLLATE "C";
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.registered_on(date, integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.registered_on(date, integer[]) IS
+	'Practice and area of the registration that counted on a day: of those open, the one that started last';
+
+CREATE FUNCTION caredata.person_codes(
+	codings text[], persons integer[] DEFAULT NULL)
+RETURNS TABLE (person_id integer, kind text, code text)
+LANGUAGE plpgsql STABLE ROWS 1000000
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	coding  text;
+	base    text;
+	on_day  date;
+BEGIN
+	IF 'everyone' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'everyone'::text, ''::text
+		  FROM care_identity.person p
+		 WHERE person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons);
+	END IF;
+	IF 'practice' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'practice'::text, p.practice_code::text
+		  FROM care.person p
+		 WHERE p.practice_code IS NOT NULL
+		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
+	END IF;
+	IF 'commissioner' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'commissioner'::text, g.commissioner_code::text
+		  FROM care.person p
+		  JOIN care.practice g ON g.practice_code = p.practice_code
+		 WHERE g.commissioner_code IS NOT NULL
+		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
+	END IF;
+	IF 'lsoa' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'lsoa'::text, p.lsoa::text
+		  FROM care.person p
+		 WHERE p.lsoa IS NOT NULL
+		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
+	END IF;
+	IF 'msoa' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'msoa'::text, a.msoa_code::text
+		  FROM care.person p
+		  JOIN care.lsoa a ON a.lsoa_code = p.lsoa
+		 WHERE a.msoa_code IS NOT NULL
+		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
+	END IF;
+	IF 'district' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT p.person_id, 'district'::text, a.local_authority_code::text
+		  FROM care.person p
+		  JOIN care.lsoa a ON a.lsoa_code = p.lsoa
+		 WHERE a.local_authority_code IS NOT NULL
+		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
+	END IF;
+	IF 'cohort' = ANY (person_codes.codings) THEN
+		RETURN QUERY
+		SELECT i.person_id, 'cohort'::text, m.cohort
+		  FROM care_identity.cohort_member m
+		  JOIN care_identity.identity i ON i.nhs_number OPERATOR(caredata.=) m.nhs_number
+		 WHERE person_codes.persons IS NULL OR i.person_id = ANY (person_codes.persons);
+	END IF;
+
+	-- a day's registrations: practice@2025-04-01
+	FOR coding, base, on_day IN
+		SELECT c.coding, split_part(c.coding, '@', 1), split_part(c.coding, '@', 2)::date
+		  FROM unnest(person_codes.codings) AS c (coding)
+		 WHERE c.coding LIKE '%@%'
+	LOOP
+		RETURN QUERY
+		SELECT r.person_id, coding,
+			   CASE base WHEN 'practice' THEN r.practice
+						 WHEN 'commissioner' THEN h.commissioner_code
+						 WHEN 'lsoa' THEN r.lsoa
+						 WHEN 'msoa' THEN a.msoa_code
+						 WHEN 'district' THEN a.local_authority_code END
+		  FROM caredata.registered_on(on_day, person_codes.persons) r
+		  LEFT JOIN care.practice_commissioner h
+			ON base = 'commissioner' AND h.practice_code = r.practice
+		   AND h.from_date <= on_day AND (h.to_date IS NULL OR h.to_date >= on_day)
+		  LEFT JOIN care.lsoa a ON a.lsoa_code = r.lsoa;
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.person_codes(text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.person_codes(text[], integer[]) IS
+	'Codes by which persons belong to populations of these kinds (population_coding()): practice, its commissioner, areas, cohorts, now or on a day; everyone has the empty code';
+
+INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_linker', 'caredata.import_cohort(text,text)'),
+	('caredata_loader', 'caredata.import_cohort(text,text)');
