@@ -207,6 +207,36 @@ forbid_core_dumps(void)
 #endif
 }
 
+/*
+ * Leave shared memory, which has pages of the tables with identities, out of
+ * core files of the postmaster and of all that it starts.  What this process
+ * alone has stays in them: they are still of use.
+ */
+static void
+keep_tables_out_of_core_files(void)
+{
+#ifdef __linux__
+	/* of core(5): anonymous, of files, in huge pages, DAX; all shared */
+	const unsigned shared = 1 << 1 | 1 << 3 | 1 << 6 | 1 << 8;
+	FILE	   *file = fopen("/proc/self/coredump_filter", "r+");
+	unsigned	filter;
+	bool		done = false;
+
+	if (file != NULL)
+	{
+		done = fscanf(file, "%x", &filter) == 1 &&
+			fseek(file, 0, SEEK_SET) == 0 &&
+			fprintf(file, "0x%x\n", filter & ~shared) > 0;
+		done = fclose(file) == 0 && done;
+	}
+	if (!done)
+		ereport(LOG,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("could not leave shared memory out of core files: %m"),
+				 errhint("Forbid core files of the server (ulimit -c 0).")));
+#endif
+}
+
 static char *
 fingerprint_text(const uint8 *fingerprint)
 {
@@ -396,6 +426,7 @@ load_master_key_at_start(void)
 	if (!command && !file)
 		return;
 
+	keep_tables_out_of_core_files();
 	prepare_for_keys(true);
 	if (command)
 		run_master_key_command();
