@@ -85,10 +85,10 @@ SQL_PARTS = \
 	sql/rollout.sql \
 	sql/agreement.sql \
 	sql/visible.sql \
+	sql/link_quality.sql \
 	sql/cluster.sql \
 	sql/differencing.sql \
 	sql/linkage.sql \
-	sql/link_quality.sql \
 	sql/load.sql \
 	sql/release.sql \
 	sql/bar.sql \

@@ -42,7 +42,7 @@ COMMENT ON FUNCTION caredata.require_columns(regclass, text[]) IS
 -- SQL of the distinct pairs of a table of links: left_id, right_id,
 -- probability, rule. A pair that is there twice counts once, with its best
 -- probability.
-CREATE FUNCTION caredata.link_pairs_query(links regclass, one_table boolean) RETURNS text
+CREATE FUNCTION caredata.distinct_links_query(links regclass, one_table boolean) RETURNS text
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $function$
@@ -70,8 +70,8 @@ BEGIN
 		CASE WHEN one_table THEN ' AND left_id::text <> right_id::text' ELSE '' END);
 END
 $function$;
-REVOKE ALL ON FUNCTION caredata.link_pairs_query(regclass, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.link_pairs_query(regclass, boolean) IS
+REVOKE ALL ON FUNCTION caredata.distinct_links_query(regclass, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.distinct_links_query(regclass, boolean) IS
 	'SQL of the distinct pairs of a table of links';
 
 CREATE FUNCTION caredata.link_quality(
@@ -184,7 +184,7 @@ WHERE place <> 5 OR links_made > 0
 ORDER BY place, part COLLATE "C", sort_by, value COLLATE "C"
 $query$,
 		truth_left, coalesce(truth_right, truth_left),
-		caredata.link_pairs_query(links, one_table), one_table, groups)
+		caredata.distinct_links_query(links, one_table), one_table, groups)
 	USING threshold, thresholds;
 END
 $function$;
@@ -282,7 +282,7 @@ FROM (SELECT left_id, right_id, probability, width_bucket(probability, $1) AS ba
 	  FROM (%s) pair) numbered
 WHERE place <= $3
 ORDER BY band, place
-$query$, caredata.link_pairs_query(links, coalesce(one_table, false)))
+$query$, caredata.distinct_links_query(links, coalesce(one_table, false)))
 	USING bands, seed, pairs_per_band;
 END
 $function$;
@@ -376,7 +376,7 @@ SELECT measure, source, estimate,
 	   CASE WHEN error IS NOT NULL THEN greatest(estimate - 1.96 * error, 0) END,
 	   CASE WHEN error IS NOT NULL THEN least(estimate + 1.96 * error, 1) END, reviewed
 FROM answer ORDER BY place
-$query$, caredata.link_pairs_query(links, coalesce(one_table, false)), review)
+$query$, caredata.distinct_links_query(links, coalesce(one_table, false)), review)
 	USING bands, threshold, decisions IS NOT NULL;
 END
 $function$;
@@ -455,8 +455,8 @@ WITH old_pair AS MATERIALIZED (%1$s), new_pair AS MATERIALIZED (%2$s
 )
 SELECT part, value, old_pairs, new_pairs, old_share, new_share, index
 FROM answer ORDER BY section = 3, part COLLATE "C", section, place, value COLLATE "C"
-$query$, caredata.link_pairs_query(earlier, coalesce(one_table, false)),
-		caredata.link_pairs_query(later, coalesce(one_table, false)))
+$query$, caredata.distinct_links_query(earlier, coalesce(one_table, false)),
+		caredata.distinct_links_query(later, coalesce(one_table, false)))
 	USING bands, threshold;
 END
 $function$;
@@ -466,7 +466,7 @@ COMMENT ON FUNCTION caredata.link_drift(regclass, regclass, float8, boolean, flo
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_linker', 'caredata.require_columns(regclass, text[])'),
-	('caredata_linker', 'caredata.link_pairs_query(regclass, boolean)'),
+	('caredata_linker', 'caredata.distinct_links_query(regclass, boolean)'),
 	('caredata_linker', 'caredata.link_bands(float8, float8[])'),
 	('caredata_linker', 'caredata.link_quality(regclass, regclass, regclass, float8, regclass, float8[])'),
 	('caredata_linker', 'caredata.cluster_quality(regclass, regclass)'),
