@@ -11,6 +11,8 @@ SET client_min_messages = warning;
 CREATE EXTENSION caredata;
 ALTER DATABASE regress_pid_planner SET search_path = public, caredata;
 ALTER DATABASE regress_pid_planner SET max_parallel_workers_per_gather = 0;
+ALTER DATABASE regress_pid_planner SET jit = off;
+SET jit = off;
 SET search_path = public, caredata;
 
 CREATE ROLE regress_planner_reader NOLOGIN;
