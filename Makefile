@@ -29,6 +29,7 @@ OBJS = \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/domain_call.o \
+	src/explain_gate.o \
 	src/ff1.o \
 	src/field.o \
 	src/field_message.o \

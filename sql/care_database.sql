@@ -203,6 +203,43 @@ REVOKE ALL ON FUNCTION caredata.create_identity_tables() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.create_identity_tables() IS
 	'Makes the tables of care_identity and the shared ones of care_landing; part of create_care_database()';
 
+-- PostgreSQL lets everybody ask how many rows their own transaction has had
+-- from a table or an index, and which rows it holds predicate locks on. Under
+-- row security these count withheld rows that an index condition found. The
+-- functions are this database's own rows of pg_proc; a dump has the change.
+CREATE FUNCTION caredata.counting_functions() RETURNS SETOF regprocedure
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT p.oid::regprocedure
+	FROM pg_proc p
+	WHERE p.pronamespace = 'pg_catalog'::regnamespace
+	  AND (p.proname = 'pg_lock_status'
+		   OR p.proname ~ '^pg_stat_get_(xact_|db_)?(numscans|lastscan|tuples_|live_tuples|dead_tuples|mod_since_|ins_since_|blocks_)')
+	ORDER BY p.oid;
+END;
+REVOKE ALL ON FUNCTION caredata.counting_functions() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.counting_functions() IS
+	'Functions of PostgreSQL that count rows of tables and indexes, withheld ones too';
+
+CREATE FUNCTION caredata.close_counters() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_function regprocedure;
+BEGIN
+	FOR v_function IN SELECT * FROM caredata.counting_functions()
+	LOOP
+		EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', v_function);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO pg_read_all_stats', v_function);
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.close_counters() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.close_counters() IS
+	'Leaves functions that count rows to superusers and members of pg_read_all_stats, in this database; a superuser calls it again after a major upgrade of PostgreSQL';
+
 CREATE FUNCTION caredata.create_care_database() RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -267,6 +304,7 @@ BEGIN
 		PERFORM caredata.create_dataset(v_dataset);
 	END LOOP;
 	PERFORM caredata.grant_roles();
+	PERFORM caredata.close_counters();
 
 	-- BI tools set no search path, and equality of pseudonyms is found by it.
 	SELECT substr(s.setting, length('search_path=') + 1) INTO v_search_path

@@ -325,6 +325,17 @@ BEGIN
 	GROUP BY rd.login
 	HAVING count(*) > 1;
 
+	-- What close_counters() closes is open in other databases, and some of it
+	-- tells of this one.
+	RETURN QUERY
+	SELECT 'advice', 'database ' || b.datname,
+		   'readers may connect to it, where pg_locks and pg_stat_database count rows of this database',
+		   format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', b.datname)
+	FROM pg_database b
+	WHERE b.datallowconn AND b.datname <> current_database()
+	  AND has_database_privilege('public', b.oid, 'CONNECT')
+	  AND EXISTS (SELECT FROM caredata.release l WHERE l.state IN ('active', 'suspended'));
+
 	-- Where one can plant what others run.
 	RETURN QUERY
 	SELECT 'danger', 'schema ' || n.nspname,
@@ -405,6 +416,14 @@ BEGIN
 	  AND NOT EXISTS (SELECT FROM caredata.role_grant r
 					  WHERE r.role_name = g.rolname AND strpos(r.routine, '(') > 0
 						AND r.routine::regprocedure = p.oid);
+
+	RETURN QUERY
+	SELECT 'danger', 'functions that count rows of tables and indexes',
+		   format('%s of them may be executed by everybody, who can so count rows that are withheld', count(*)),
+		   'SELECT caredata.close_counters()'
+	FROM caredata.counting_functions() f (oid)
+	WHERE has_function_privilege('public', f.oid, 'EXECUTE')
+	HAVING count(*) > 0;
 
 	-- Others' functions that run as somebody whom no policy stops.
 	RETURN QUERY

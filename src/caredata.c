@@ -15,6 +15,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "explain_gate.h"
 #include "master_key.h"
 #include "quota.h"
 #include "release_gate.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	caredata_quota_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
 	caredata_release_gate_init();
+	caredata_explain_gate_init();
 	caredata_spelling_init();
 
 	MarkGUCPrefixReserved("caredata");

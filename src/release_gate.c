@@ -39,6 +39,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "explain_gate.h"
 #include "release_gate.h"
 
 #define DEFINER_SUFFIX		"_definer"
@@ -224,6 +225,7 @@ check_perms_as(Oid roleid, CaredataReleaseRow *row, bool *is_definer,
 		return false;
 	caredata_require_preload();
 	check_release_row(row);
+	caredata_refuse_explain_analyze();
 	return true;
 }
 

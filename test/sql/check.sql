@@ -64,7 +64,7 @@ SELECT count(*) AS no_copy FROM caredata.check() WHERE subject ~ '^master key' A
 -- belongs to the server that the test runs on
 SET SESSION AUTHORIZATION regress_check_auditor;
 SELECT severity, subject, finding FROM caredata.check()
-WHERE subject !~ '^(setting|pg_hba|role (postgres|pg_|regress_check_alice))' AND subject !~ ('^role ' || :'USER');
+WHERE subject !~ '^(setting|pg_hba|database|role (postgres|pg_|regress_check_alice))' AND subject !~ ('^role ' || :'USER');
 SET SESSION AUTHORIZATION regress_check_guardian;
 SELECT count(*) > 0 AS something FROM caredata.check();
 RESET SESSION AUTHORIZATION;
@@ -201,6 +201,17 @@ GRANT EXECUTE ON FUNCTION caredata.approve_release(integer, text, text) TO regre
 GRANT EXECUTE ON FUNCTION caredata.visible(integer, caredata.release_ref, text) TO regress_check_group;
 CREATE FUNCTION public.opens() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM care_identity.person';
 SELECT severity, subject, replace(finding, :'USER', 'me') AS finding, mend FROM found;
+ROLLBACK;
+BEGIN;
+GRANT EXECUTE ON FUNCTION pg_stat_get_xact_tuples_fetched(oid), pg_lock_status() TO PUBLIC;
+TABLE found;
+SELECT caredata.close_counters();
+TABLE found;
+ROLLBACK;
+SELECT severity, subject, finding, mend FROM caredata.check() WHERE subject = 'database template1';
+BEGIN;
+REVOKE CONNECT ON DATABASE template1 FROM PUBLIC;
+SELECT count(*) FROM caredata.check() WHERE subject = 'database template1';
 ROLLBACK;
 BEGIN;
 GRANT SELECT ON caredata.domain_key TO regress_check_group;

@@ -45,6 +45,14 @@ SELECT caredata.approve_release(:release);
 RESET SESSION AUTHORIZATION;
 SELECT caredata.activate_release(:release);
 GRANT regress_more_reader TO regress_more_mallory;
+-- what PostgreSQL counts of an index condition, and keeps to itself: rows that
+-- indexes of a dataset have given to this transaction
+CREATE FUNCTION public.indexed(dataset name) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(i.indexrelid)), 0)::bigint
+	FROM pg_index i
+	WHERE i.indrelid = format('care.%I', dataset)::regclass
+	   OR i.indrelid IN (SELECT p.relid FROM pg_partition_tree(format('care.%I', dataset)::regclass) p)
+$$;
 CREATE SCHEMA regress_more_mallory AUTHORIZATION regress_more_mallory;
 
 SET SESSION AUTHORIZATION regress_more_mallory;
@@ -80,25 +88,22 @@ SELECT msoa, count(*) FROM regress_more.person GROUP BY msoa ORDER BY msoa;
 -- 2. a pseudonym kept from before its person objected leads nowhere: there is
 -- nothing to count, in any plan
 SELECT pid AS somebody FROM regress_more.person WHERE birth_year = 1953 \gset
-CREATE FUNCTION regress_more_mallory.counted(pseudonym text, dataset name) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION regress_more_mallory.counted(statement text, dataset name) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	line text;
-	answer text[] := '{}';
+	before bigint := public.indexed(dataset);
+	answer bigint;
 BEGIN
-	-- rows of the scans, and rows that a filter removed from them
-	FOR line IN EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) '
-							   'SELECT * FROM regress_more.%I WHERE pid = %L', dataset, pseudonym)
-	LOOP
-		answer := answer || (regexp_match(line, 'Rows Removed by Filter: [1-9]\d*'))[1]
-						 || (regexp_match(line, 'Scan.*(actual rows=[1-9]\d*)'))[1];
-	END LOOP;
-	RETURN array_to_string(answer, ', ');
+	IF statement !~ '^SELECT' THEN
+		statement := format('SELECT count(*) FROM regress_more.%I WHERE pid = %L', dataset, statement);
+	END IF;
+	EXECUTE statement INTO answer;
+	RETURN public.indexed(dataset) - before;
 END
 $$;
 SET enable_seqscan = off;
 SET enable_indexscan = off;
-SELECT regress_more_mallory.counted(:'somebody', 'apc_episode') <> '' AS episodes,
-	   regress_more_mallory.counted(:'somebody', 'person') <> '' AS person;
+SELECT regress_more_mallory.counted(:'somebody', 'apc_episode') > 0 AS episodes,
+	   regress_more_mallory.counted(:'somebody', 'person') > 0 AS person;
 RESET SESSION AUTHORIZATION;
 SELECT caredata.record_objection((SELECT nhs_number::text FROM public.numbers WHERE person_id = 3), 'local') > 0 AS recorded;
 SET SESSION AUTHORIZATION regress_more_mallory;
@@ -117,8 +122,7 @@ CREATE TABLE regress_more_mallory.kept AS SELECT :'somebody'::caredata.pseudonym
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_seqscan = off;
-SELECT regress_more_mallory.plan_says('SELECT * FROM regress_more_mallory.kept JOIN regress_more.apc_episode USING (pid)',
-									  'Removed by Filter', 'ANALYZE, COSTS OFF, TIMING OFF') AS counted;
+SELECT regress_more_mallory.counted('SELECT count(*) FROM regress_more_mallory.kept JOIN regress_more.apc_episode USING (pid)', 'apc_episode') AS counted;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_seqscan;
@@ -204,10 +208,12 @@ SET client_min_messages = warning;
 SET SESSION AUTHORIZATION regress_more_auditor;
 BEGIN;
 SELECT count(*) AS differences FROM caredata.check_visible_sets();
+RESET SESSION AUTHORIZATION;
 SELECT EXISTS (SELECT FROM pg_locks l
 			   WHERE l.pid = pg_backend_pid() AND l.relation = 'caredata.visible_set'::regclass
 				 AND l.mode <> 'AccessShareLock') AS sets_locked;
 ROLLBACK;
+SET SESSION AUTHORIZATION regress_more_auditor;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT count(*) AS differences FROM caredata.check_visible_sets();
 ROLLBACK;
