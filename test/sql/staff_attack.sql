@@ -35,8 +35,8 @@ RESET SESSION AUTHORIZATION;
 SELECT caredata.activate_release(:release);
 GRANT regress_staff_reader TO regress_staff_alice;
 SET SESSION AUTHORIZATION regress_staff_author;
-SELECT caredata.create_agreement('F-2', 'Mine', 'QZZ', 'Made-up ICB', '2014-01-01', '2099-12-31') AS agreement \gset
-SELECT caredata.create_release(:agreement, 'regress_staff_mine', 'Mine.', 'public_task', 'identifiable') AS mine \gset
+SELECT caredata.create_agreement('F-2', 'Mine', 'QZX', 'Another ICB', '2014-01-01', '2099-12-31') AS agreement \gset
+SELECT caredata.create_release(:agreement, 'regress_staff_mine', 'Mine.', 'public_task', 'anonymised') AS mine \gset
 SELECT caredata.permit_dataset(:mine, 'person');
 RESET SESSION AUTHORIZATION;
 CREATE FUNCTION public.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -72,7 +72,7 @@ SELECT * FROM public.attempts(
 	'SET ROLE regress_staff_guardian',
 	'GRANT caredata_guardian TO regress_staff_author',
 	'CREATE ROLE regress_staff_puppet IN ROLE caredata_guardian',
-	'ALTER FUNCTION caredata.approve_release(integer, text) OWNER TO regress_staff_author',
+	'ALTER FUNCTION caredata.requester() OWNER TO regress_staff_author',
 	'CREATE OR REPLACE FUNCTION caredata.requester() RETURNS name[] LANGUAGE sql AS ''SELECT ARRAY[''''x'''']::name[]''',
 	'CREATE FUNCTION caredata.requester(integer) RETURNS name[] LANGUAGE sql AS ''SELECT ARRAY[''''x'''']::name[]''');
 -- a name of one's own, found first by nothing of the extension
