@@ -25,6 +25,7 @@ BEGIN
 		RAISE EXCEPTION 'organisation is missing'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	LOCK TABLE caredata.barred_organisation IN SHARE ROW EXCLUSIVE MODE;
 	PERFORM caredata.check_not_barred(code);
 	INSERT INTO caredata.barred_organisation (organisation_code, reason, barred_by)
 	VALUES (code, btrim(bar_organisation.reason), caredata.requester());
