@@ -26,6 +26,7 @@ OBJS = \
 	src/clk_text_parse.o \
 	src/cluster.o \
 	src/cluster_pass.o \
+	src/code_point.o \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/domain_call.o \
@@ -41,10 +42,13 @@ OBJS = \
 	src/master_command.o \
 	src/master_command_parse.o \
 	src/master_key.o \
+	src/name_fold.o \
+	src/name_standard.o \
 	src/nhs_like.o \
 	src/nhs_number.o \
 	src/nhs_number_parse.o \
 	src/one_way.o \
+	src/phonetic.o \
 	src/phonetic_code.o \
 	src/popcount.o \
 	src/postcode.o \
@@ -55,6 +59,7 @@ OBJS = \
 	src/resolve.o \
 	src/salted_hash.o \
 	src/secret.o \
+	src/similarity.o \
 	src/spelling.o \
 	src/string_similarity.o \
 	src/visible.o \
@@ -66,6 +71,9 @@ SQL_PARTS = \
 	sql/caredata.sql \
 	sql/identifier.sql \
 	sql/field.sql \
+	sql/similarity.sql \
+	sql/phonetic.sql \
+	sql/name_standard.sql \
 	sql/spelling.sql \
 	sql/handle.sql \
 	sql/keyring.sql \

@@ -27,6 +27,7 @@ PG_FUNCTION_INFO_V1(caredata_postcode_send);
 PG_FUNCTION_INFO_V1(caredata_postcode_hash);
 PG_FUNCTION_INFO_V1(caredata_postcode_hash_extended);
 PG_FUNCTION_INFO_V1(caredata_try_postcode);
+PG_FUNCTION_INFO_V1(caredata_mend_postcode);
 PG_FUNCTION_INFO_V1(caredata_postcode_area);
 PG_FUNCTION_INFO_V1(caredata_postcode_district);
 PG_FUNCTION_INFO_V1(caredata_postcode_sector);
@@ -119,6 +120,18 @@ caredata_try_postcode(PG_FUNCTION_ARGS)
 
 	if (!caredata_postcode_parse(VARDATA_ANY(str), VARSIZE_ANY_EXHDR(str),
 								 &postcode))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(postcode);
+}
+
+Datum
+caredata_mend_postcode(PG_FUNCTION_ARGS)
+{
+	text	   *str = PG_GETARG_TEXT_PP(0);
+	int64_t		postcode;
+
+	if (!caredata_postcode_mend(VARDATA_ANY(str), VARSIZE_ANY_EXHDR(str),
+								&postcode))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(postcode);
 }

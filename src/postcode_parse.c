@@ -126,6 +126,74 @@ caredata_postcode_parse(const char *str, size_t len, int64_t *postcode)
 	return true;
 }
 
+/* A district such as S01: digits of a district do not begin with 0. */
+static bool
+has_leading_zero(int64_t postcode)
+{
+	char		text[POSTCODE_MAX_LENGTH];
+	size_t		outward = caredata_postcode_format_district(postcode, text);
+	size_t		area = caredata_postcode_format_area(postcode, text);
+
+	return area + 1 < outward && text[area] == '0' && is_digit(text[area + 1]);
+}
+
+static bool
+is_plausible(const char *str, size_t len, int64_t *postcode)
+{
+	return caredata_postcode_parse(str, len, postcode) &&
+		!caredata_postcode_is_pseudo(*postcode) && !has_leading_zero(*postcode);
+}
+
+/*
+ * Reads str, taking the letter O and the digit 0 for each other where it is no
+ * postcode as it stands and just one way makes one.  Sets *postcode only when
+ * the answer is true.
+ */
+bool
+caredata_postcode_mend(const char *str, size_t len, int64_t *postcode)
+{
+	char		s[7];
+	size_t		at[7];
+	size_t		n = 0;
+	size_t		doubtful = 0;
+	size_t		found = 0;
+	size_t		i;
+	unsigned	way;
+	int64_t		value = 0;
+
+	if (is_plausible(str, len, &value))
+	{
+		*postcode = value;
+		return true;
+	}
+	for (i = 0; i < len; i++)
+	{
+		if (is_space(str[i]))
+			continue;
+		if (n == sizeof(s))
+			return false;
+		if (str[i] == 'O' || str[i] == 'o' || str[i] == '0')
+			at[doubtful++] = n;
+		s[n++] = str[i];
+	}
+	for (way = 0; way < 1u << doubtful; way++)
+	{
+		int64_t		candidate;
+
+		for (i = 0; i < doubtful; i++)
+			s[at[i]] = way >> i & 1 ? 'O' : '0';
+		if (is_plausible(s, n, &candidate))
+		{
+			value = candidate;
+			found++;
+		}
+	}
+	if (found != 1)
+		return false;
+	*postcode = value;
+	return true;
+}
+
 bool
 caredata_postcode_is_pseudo(int64_t postcode)
 {

@@ -18,6 +18,8 @@
 
 extern bool caredata_postcode_parse(const char *str, size_t len,
 									int64_t *postcode);
+extern bool caredata_postcode_mend(const char *str, size_t len,
+								   int64_t *postcode);
 extern bool caredata_postcode_is_pseudo(int64_t postcode);
 
 /* Each writes at most POSTCODE_MAX_LENGTH characters, no terminator. */

@@ -16,6 +16,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t		postcode = -1;
 	int64_t		again = -1;
 
+	if (caredata_postcode_mend((const char *) data, size, &again))
+		CHECK(!caredata_postcode_is_pseudo(again) &&
+			  caredata_postcode_mend(text, caredata_postcode_format(again, text), &postcode) &&
+			  postcode == again);
+	postcode = again = -1;
+
 	if (!caredata_postcode_parse((const char *) data, size, &postcode))
 	{
 		CHECK(postcode == -1);

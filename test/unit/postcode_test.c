@@ -202,9 +202,39 @@ test_order(void)
 	ok(wrong == 0, "postcodes order as their text");
 }
 
+static bool
+mends(const char *str, const char *expected)
+{
+	int64_t		postcode = -1;
+	char		out[POSTCODE_MAX_LENGTH];
+
+	if (!caredata_postcode_mend(str, strlen(str), &postcode))
+		return expected == NULL && postcode == -1;
+	return expected != NULL &&
+		is_text(out, caredata_postcode_format(postcode, out), expected);
+}
+
+static void
+test_mending(void)
+{
+	ok(mends("LS1 4AP", "LS1 4AP") && mends("ox1 0aa", "OX1 0AA"),
+	   "a postcode is itself");
+	ok(mends("0X1 4AP", "OX1 4AP") && mends("LS1 OAP", "LS1 0AP") &&
+	   mends("0X1OAA", "OX1 0AA"), "O and 0 are taken for each other");
+	ok(mends("HAO 1AA", "HA0 1AA") && mends("SO14 3AA", "SO14 3AA") &&
+	   mends("S014 3AA", "SO14 3AA"), "in the district, by the places of letters and digits");
+	ok(mends("S01 4AP", "SO1 4AP"), "whose digits do not begin with 0");
+	ok(mends("LS1 4AO", NULL) && mends("LS1 40P", NULL),
+	   "the last two letters are never O");
+	ok(mends("ZZ99 3VZ", NULL) && mends("ZZ99 OVZ", NULL), "not into a pseudo postcode");
+	ok(mends("", NULL) && mends("OOOOOOO", NULL) && mends("00000000", NULL) &&
+	   mends("LS1 4APX9", NULL), "what is none stays none");
+}
+
 int
 main(void)
 {
+	test_mending();
 	test_examples();
 	test_grammar();
 	test_order();
