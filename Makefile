@@ -20,15 +20,18 @@ OBJS = \
 	src/caredata.o \
 	src/catalog.o \
 	src/check.o \
+	src/clk.o \
 	src/clk_date.o \
 	src/clk_encode.o \
 	src/clk_harden.o \
+	src/clk_project.o \
 	src/clk_text_parse.o \
 	src/cluster.o \
 	src/cluster_pass.o \
 	src/code_point.o \
 	src/compat_digest.o \
 	src/date_shift.o \
+	src/dice_join.o \
 	src/domain_call.o \
 	src/explain_gate.o \
 	src/ff1.o \
@@ -104,6 +107,7 @@ SQL_PARTS = \
 	sql/visibility_report.sql \
 	sql/link_authority.sql \
 	sql/reidentification.sql \
+	sql/clk.sql \
 	sql/disclosure.sql \
 	sql/check.sql
 

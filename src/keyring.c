@@ -11,6 +11,8 @@
  *		"cd_block" 1	AES-256 key of pid() and record_pid(bigint)
  *		"cd_hash_" 1	BLAKE2b key of record_pid(text)
  *		"cd_1way_" 1	BLAKE2b key of pseudonym_of()
+ *		"cd_clk__" 1	BLAKE2b key that a linkage project's secret comes from
+ *		"cd_flip_" 1	BLAKE2b key of the flips in CLKs
  *		"cd_ff1__" 1	AES-256 key of fpe_encrypt() and nhs_like()
  *		"cd_shift" 1	AES-256 key of shifted_date()
  *		"cd_check" 1	fingerprint of the domain key (8 bytes)
@@ -98,7 +100,7 @@ struct CaredataKey
 
 /* Contexts of derivation, in the order of the enums in keyring.h. */
 static const char *const hash_context[CAREDATA_HASHES] = {
-	"cd_hash_", "cd_1way_"
+	"cd_hash_", "cd_1way_", "cd_clk__", "cd_flip_"
 };
 static const char *const cipher_context[CAREDATA_CIPHERS] = {
 	"cd_ff1__", "cd_shift"

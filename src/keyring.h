@@ -49,9 +49,11 @@ extern int32 caredata_key_generation(const CaredataKey *key);
 typedef enum CaredataHash
 {
 	CAREDATA_HASH_RECORD,		/* record_pid(text) */
-	CAREDATA_HASH_ONE_WAY		/* pseudonym_of() */
+	CAREDATA_HASH_ONE_WAY,		/* pseudonym_of() */
+	CAREDATA_HASH_CLK,			/* secret of a linkage project */
+	CAREDATA_HASH_CLK_FLIP		/* which bits of a record's CLK are flipped */
 } CaredataHash;
-#define CAREDATA_HASHES			(CAREDATA_HASH_ONE_WAY + 1)
+#define CAREDATA_HASHES			(CAREDATA_HASH_CLK_FLIP + 1)
 
 typedef enum CaredataCipher
 {
