@@ -151,10 +151,13 @@ $(shell mkdir -p src)
 endif
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
-.PHONY: test sanitize demo demo-stop bench matrix fuzz dist
+.PHONY: test properties pg-upgrade sanitize demo demo-stop bench matrix fuzz dist
 
 test:
 	$(TOP)test/run $(SUITES)
+
+properties:
+	CAREDATA_PROPERTY_IDS=10000000 PROVE_TESTS=test/t/015_properties.pl $(TOP)test/run tap
 
 sanitize:
 	CAREDATA_SANITIZE=address,undefined $(TOP)test/run regress isolation pgtap
@@ -170,6 +173,9 @@ bench:
 
 matrix:
 	$(TOP)test/matrix/run
+
+pg-upgrade:
+	$(TOP)test/upgrade/run
 
 fuzz:
 	$(TOP)test/fuzz/run
