@@ -151,7 +151,8 @@ $(shell mkdir -p src)
 endif
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
-.PHONY: test properties pg-upgrade sanitize demo demo-stop bench matrix fuzz dist
+.PHONY: test properties pg-upgrade sanitize demo demo-stop bench matrix fuzz \
+	core-regress long-test dist
 
 test:
 	$(TOP)test/run $(SUITES)
@@ -179,6 +180,14 @@ pg-upgrade:
 
 fuzz:
 	$(TOP)test/fuzz/run
+
+# The random tests of make test, as long as they are meant to be run.
+long-test:
+	CAREDATA_TEST_LIMIT=14400 CAREDATA_OPERATIONS=10000 CAREDATA_KILLS=50 \
+		PROVE_TESTS="test/t/027_kill.pl test/t/028_random_operations.pl" $(TOP)test/run tap
+
+core-regress:
+	$(TOP)test/core/run
 
 dist:
 	git -C $(TOP). archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
