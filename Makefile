@@ -97,6 +97,7 @@ SQL_PARTS = \
 	sql/rollout.sql \
 	sql/agreement.sql \
 	sql/visible.sql \
+	sql/objection_import.sql \
 	sql/link_quality.sql \
 	sql/cluster.sql \
 	sql/differencing.sql \

@@ -153,6 +153,19 @@ BEGIN
 	COMMENT ON TABLE care_identity.national_check IS
 		'Outcome of the latest check for national data opt-outs, by NHS number';
 
+	CREATE TABLE care_landing.objection (
+		nhs_number      text,
+		kind            text NOT NULL,
+		effective_from  text,
+		reference       text,
+		purpose         text,
+		proxy           text
+	);
+	COMMENT ON TABLE care_landing.objection IS
+		'Objections from a file, as received; import_objections() records them';
+	COMMENT ON COLUMN care_landing.objection.effective_from IS
+		'From when it is in force; empty for today';
+
 	CREATE TABLE care_landing.national_list (
 		nhs_number text
 	);
@@ -195,7 +208,7 @@ BEGIN
 	END LOOP;
 
 	GRANT SELECT ON care_identity.person, care_identity.identity TO caredata_linker;
-	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list, care_landing.cohort TO caredata_loader;
+	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list, care_landing.cohort, care_landing.objection TO caredata_loader;
 	GRANT SELECT ON care_landing.quarantine TO caredata_loader;
 END
 $$;
