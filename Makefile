@@ -104,6 +104,7 @@ SQL_PARTS = \
 	sql/linkage.sql \
 	sql/load.sql \
 	sql/release.sql \
+	sql/amendment.sql \
 	sql/bar.sql \
 	sql/visibility_report.sql \
 	sql/link_authority.sql \

@@ -50,6 +50,7 @@ CREATE TABLE caredata.release (
 	exemption_evidence text,
 	exemption_document text CHECK (exemption_document ~ '^[0-9a-f]{64}$'),
 	exemption_ends_on date,
+	version           integer NOT NULL DEFAULT 1,
 	state             text NOT NULL DEFAULT 'draft'
 		CHECK (state IN ('draft', 'approved', 'active', 'suspended', 'ended', 'destroyed')),
 	starts_on         date NOT NULL,
@@ -88,6 +89,8 @@ COMMENT ON COLUMN caredata.release.exemption_ends_on IS
 	'Last day of the exemption; from the day after, objections apply as if there were none';
 COMMENT ON COLUMN caredata.release.destroyed_on IS
 	'Day on which the organisation certified that it has destroyed what it took from the release';
+COMMENT ON COLUMN caredata.release.version IS
+	'1, and one more with each approved amendment of its columns';
 COMMENT ON COLUMN caredata.release.no_nhs_number IS
 	'What happens to people without an NHS number, whose objections cannot be looked up';
 COMMENT ON COLUMN caredata.release.created_by IS
@@ -138,11 +141,14 @@ CREATE TABLE caredata.release_column (
 	dataset      name NOT NULL,
 	column_name  name NOT NULL,
 	treatment    text NOT NULL REFERENCES caredata.treatment,
+	version      integer NOT NULL DEFAULT 1,
 	PRIMARY KEY (release_id, dataset, column_name),
 	FOREIGN KEY (dataset, column_name) REFERENCES caredata.dataset_column
 );
 COMMENT ON TABLE caredata.release_column IS
 	'Columns that a release permits and how each is treated; a column not listed is not released';
+COMMENT ON COLUMN caredata.release_column.version IS
+	'Version of the release since which it is so; columns of a later version stand behind those of an earlier one';
 
 CREATE TABLE caredata.release_event (
 	release_id  integer NOT NULL REFERENCES caredata.release ON DELETE CASCADE,
@@ -536,10 +542,11 @@ CREATE FUNCTION caredata.permit_column(
 AS $$
 #variable_conflict use_column
 DECLARE
+	target caredata.release;
 	field caredata.dataset_column;
 	rule caredata.treatment;
 BEGIN
-	PERFORM caredata.lock_release(permit_column.release, 'draft');
+	target := caredata.lock_release(permit_column.release, 'draft', 'active', 'suspended');
 
 	SELECT c.* INTO field FROM caredata.dataset_column c
 	WHERE c.dataset = permit_column.dataset AND c.column_name = permit_column.column_name;
@@ -580,15 +587,20 @@ BEGIN
 
 	IF rule.treatment <> 'drop'
 	   AND (coalesce(rule.result_name, field.column_name) = 'pid'
-			OR EXISTS (SELECT FROM caredata.release_columns(permit_column.release) s
+			OR EXISTS (SELECT FROM caredata.amended_columns(permit_column.release) s
+					   JOIN caredata.treatment t ON t.treatment = s.treatment
 					   WHERE s.dataset = field.dataset AND s.column_name <> field.column_name
-						 AND s.shown_as = coalesce(rule.result_name, field.column_name))) THEN
+						 AND coalesce(t.result_name, s.column_name) = coalesce(rule.result_name, field.column_name))) THEN
 		RAISE EXCEPTION 'column "%" of dataset "%" would have the name of another',
 			field.column_name, field.dataset
 			USING ERRCODE = 'duplicate_column',
 				  HINT = 'Drop one of them, or treat it otherwise; the pseudonym is always named pid.';
 	END IF;
 
+	IF target.state <> 'draft' THEN
+		PERFORM caredata.amend_column(target.release_id, field.dataset, field.column_name, rule.treatment);
+		RETURN;
+	END IF;
 	PERFORM caredata.add_release_author(permit_column.release);
 	DELETE FROM caredata.release_column r
 	WHERE r.release_id = permit_column.release AND r.dataset = field.dataset
@@ -601,7 +613,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.permit_column(integer, name, name, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.permit_column(integer, name, name, text) IS
-	'Permits one column of a dataset in a draft, with a treatment; the treatment drop takes it out again';
+	'Permits one column of a dataset in a draft, with a treatment; the treatment drop takes it out again. In an active release it proposes an amendment, which another person approves with approve_amendment()';
 
 CREATE FUNCTION caredata.permit_dataset(
 	release integer,
@@ -615,7 +627,7 @@ AS $$
 DECLARE
 	field record;
 BEGIN
-	PERFORM caredata.lock_release(permit_dataset.release, 'draft');
+	PERFORM caredata.lock_release(permit_dataset.release, 'draft', 'active', 'suspended');
 
 	IF NOT EXISTS (SELECT FROM caredata.dataset d WHERE d.dataset = permit_dataset.dataset) THEN
 		RAISE EXCEPTION 'dataset "%" does not exist', permit_dataset.dataset
@@ -654,7 +666,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.permit_dataset(integer, name, name[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.permit_dataset(integer, name, name[]) IS
-	'Permits columns of a dataset in a draft, each with its default treatment; without a list, every stored column';
+	'Permits columns of a dataset in a draft, each with its default treatment; without a list, every stored column. In an active release it proposes an amendment';
 
 -- What a guardian read and what is approved must be the same: the author may
 -- change a draft in between. Everything that an approval is about is in it.
@@ -682,6 +694,32 @@ END;
 REVOKE ALL ON FUNCTION caredata.release_fingerprint(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.release_fingerprint(integer) IS
 	'SHA-256 of all that an approval is about: agreement, purpose, legal basis, population, term, columns, treatments and authors';
+
+-- A date that is shown as it is, beside a shifted one of the same event, tells
+-- the step of its person, and with it all others.
+CREATE FUNCTION caredata.check_shifted_dates(release_id integer) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF EXISTS (SELECT FROM caredata.release_column c
+			   WHERE c.release_id = check_shifted_dates.release_id AND c.treatment = 'shift')
+	   AND EXISTS (SELECT FROM caredata.release_column c
+				   JOIN caredata.dataset_column d ON d.dataset = c.dataset AND d.column_name = c.column_name
+				   WHERE c.release_id = check_shifted_dates.release_id AND d.field_type = 'date'
+					 AND c.treatment <> 'shift') THEN
+		RAISE EXCEPTION 'release "%" shows some dates shifted and others not',
+			(SELECT r.name FROM caredata.release r WHERE r.release_id = check_shifted_dates.release_id)
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = 'Of a person with a date of either sort for the same event the step could be read off.',
+				  HINT = 'Treat every date of the release as shift, or drop it.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.check_shifted_dates(integer) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.check_shifted_dates(integer) IS
+	'Raises if a release shows some dates shifted and others not';
 
 CREATE FUNCTION caredata.approve_release(
 	release            integer,
@@ -723,19 +761,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Its author permits datasets with permit_dataset() first.';
 	END IF;
-	-- A date that is shown as it is, beside a shifted one of the same event,
-	-- tells the step of its person, and with it all others.
-	IF EXISTS (SELECT FROM caredata.release_column c
-			   WHERE c.release_id = draft.release_id AND c.treatment = 'shift')
-	   AND EXISTS (SELECT FROM caredata.release_column c
-				   JOIN caredata.dataset_column d ON d.dataset = c.dataset AND d.column_name = c.column_name
-				   WHERE c.release_id = draft.release_id AND d.field_type = 'date'
-					 AND c.treatment <> 'shift') THEN
-		RAISE EXCEPTION 'release "%" shows some dates shifted and others not', draft.name
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  DETAIL = 'Of a person with a date of either sort for the same event the step could be read off.',
-				  HINT = 'Treat every date of the release as shift, or drop it.';
-	END IF;
+	PERFORM caredata.check_shifted_dates(draft.release_id);
 	IF draft.ends_on < caredata.today() THEN
 		RAISE EXCEPTION 'term of release "%" is over', draft.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -774,7 +800,7 @@ COMMENT ON FUNCTION caredata.discard_release(integer) IS
 -- -------------------------------------------------------------- what is read
 
 CREATE FUNCTION caredata.release_register()
-	RETURNS TABLE (release_id integer, release name, state text, purpose text,
+	RETURNS TABLE (release_id integer, release name, version integer, state text, purpose text,
 				   purpose_code text,
 				   legal_basis text, identifiability text, population text,
 				   no_nhs_number text, exemption text, exemption_evidence text,
@@ -786,7 +812,7 @@ CREATE FUNCTION caredata.release_register()
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100
 	SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT r.release_id, r.name, r.state, r.purpose, r.purpose_code, r.legal_basis, r.identifiability,
+	SELECT r.release_id, r.name, r.version, r.state, r.purpose, r.purpose_code, r.legal_basis, r.identifiability,
 		   concat_ws(' ', r.population_kind, nullif(array_to_string(r.population_codes, ' '), ''),
 					 'on ' || to_char(r.population_on, 'YYYY-MM-DD')),
 		   r.no_nhs_number, r.exemption, r.exemption_evidence, r.exemption_document,

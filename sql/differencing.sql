@@ -143,6 +143,7 @@ DECLARE
 BEGIN
 	SELECT * INTO risk
 	  FROM caredata.differencing_risks(check_differencing.release_id) d
+	 WHERE NOT d.accepted
 	 LIMIT 1;
 	IF NOT FOUND THEN
 		RETURN;
@@ -158,7 +159,8 @@ BEGIN
 	INSERT INTO caredata.differencing_acceptance
 		(release_id, other_release_id, accepted_by, reason)
 	SELECT d.release_id, d.other_release_id, caredata.requester(), btrim(check_differencing.accept)
-	  FROM caredata.differencing_risks(check_differencing.release_id) d;
+	  FROM caredata.differencing_risks(check_differencing.release_id) d
+	 WHERE NOT d.accepted;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.check_differencing(integer, text) FROM PUBLIC;

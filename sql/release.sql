@@ -90,7 +90,7 @@ BEGIN ATOMIC
 				  release_view_query.release_id,
 				  string_agg(', ' || caredata.treated_column(rc.release_id, c.column_name, rc.treatment,
 															 coalesce(t.result_name, c.column_name)),
-							 '' ORDER BY c.position),
+							 '' ORDER BY rc.version, c.position),
 				  release_view_query.dataset)
 	FROM caredata.release_column rc
 	JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
@@ -187,7 +187,7 @@ COMMENT ON FUNCTION caredata.check_population(text, text[]) IS
 -- those before; and, with the sets locked, a load that is about to refresh
 -- them could wait for us while we wait for it. So this does not wait in line,
 -- but tries again and again: for lock_timeout, or ten seconds if none is set.
-CREATE FUNCTION caredata.lock_care_tables(release_id integer) RETURNS void
+CREATE FUNCTION caredata.lock_care_tables(datasets name[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -197,9 +197,11 @@ DECLARE
 								  interval '10 seconds');
 	give_up_at timestamptz := clock_timestamp() + patience;
 BEGIN
-	SELECT string_agg(DISTINCT format('ONLY care.%I', rc.dataset), ', ') INTO tables
-	FROM caredata.release_column rc
-	WHERE rc.release_id = lock_care_tables.release_id;
+	SELECT string_agg(DISTINCT format('ONLY care.%I', d), ', ') INTO tables
+	FROM unnest(datasets) d;
+	IF tables IS NULL THEN
+		RETURN;
+	END IF;
 
 	LOOP
 		BEGIN
@@ -212,13 +214,94 @@ BEGIN
 	END LOOP;
 	RAISE EXCEPTION 'care tables are in use'
 		USING ERRCODE = 'lock_not_available',
-			  DETAIL = 'Making a release needs each of its tables for a moment without any other statement on it.',
+			  DETAIL = 'Making or amending a release needs each of its tables for a moment without any other statement on it.',
 			  HINT = 'Nothing was changed. Try again when loads, long queries and vacuums are done, or with a longer lock_timeout.';
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.lock_care_tables(integer) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.lock_care_tables(integer) IS
-	'Locks the care tables of a release against everybody, or gives up after lock_timeout or ten seconds';
+REVOKE ALL ON FUNCTION caredata.lock_care_tables(name[]) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.lock_care_tables(name[]) IS
+	'Locks care tables against everybody, or gives up after lock_timeout or ten seconds';
+
+CREATE FUNCTION caredata.make_release_view(release_id integer, dataset name) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	schema name := (SELECT r.name FROM caredata.release r
+					WHERE r.release_id = make_release_view.release_id);
+	reader name := schema || '_reader';
+	definer name := schema || '_definer';
+	kept boolean := to_regclass(format('%I.%I', schema, make_release_view.dataset)) IS NOT NULL;
+	read_columns text;
+	field record;
+BEGIN
+	PERFORM caredata.check_row_security(format('care.%I', make_release_view.dataset)::regclass);
+	SELECT string_agg(format(', %I', rc.column_name), '' ORDER BY rc.column_name) INTO read_columns
+	FROM caredata.release_column rc
+	WHERE rc.release_id = make_release_view.release_id AND rc.dataset = make_release_view.dataset;
+	EXECUTE format('REVOKE SELECT ON care.%I FROM %I', make_release_view.dataset, definer);
+	EXECUTE format('GRANT SELECT (person_id%s) ON care.%I TO %I',
+				   read_columns, make_release_view.dataset, definer);
+
+	-- Columns are added behind those that there are, so that what readers have
+	-- built on the view stays.
+	EXECUTE format('CREATE %s VIEW %I.%I AS %s', CASE WHEN kept THEN 'OR REPLACE' END,
+				   schema, make_release_view.dataset,
+				   caredata.release_view_query(make_release_view.release_id, make_release_view.dataset));
+	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, make_release_view.dataset,
+				   (SELECT d.description FROM caredata.dataset d
+					WHERE d.dataset = make_release_view.dataset));
+	EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', schema, make_release_view.dataset,
+				   'Pseudonym of the person in this release; the same in all its views, and in no other release');
+	FOR field IN
+		SELECT rc.shown_as, rc.treatment, rc.description, t.description AS shown
+		FROM caredata.release_columns(make_release_view.release_id) rc
+		JOIN caredata.treatment t ON t.treatment = rc.treatment
+		WHERE rc.dataset = make_release_view.dataset
+	LOOP
+		EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L',
+					   schema, make_release_view.dataset, field.shown_as,
+					   CASE field.treatment WHEN 'keep' THEN field.description
+					   ELSE format('%s; shown: %s', field.description, field.shown) END);
+		-- PostgreSQL runs the functions of a view as the reader.
+		IF field.treatment = 'shift' THEN
+			EXECUTE format('GRANT EXECUTE ON FUNCTION caredata.shifted_date(date, integer, caredata.release_ref) TO %I',
+						   reader);
+		END IF;
+	END LOOP;
+
+	IF NOT kept THEN
+		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, make_release_view.dataset, definer);
+		PERFORM caredata.lock_table(format('%I.%I', schema, make_release_view.dataset)::regclass);
+		EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, make_release_view.dataset, reader);
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.make_release_view(integer, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.make_release_view(integer, name) IS
+	'Makes the view of a dataset in a release, with what its definer and readers need for it, or adds columns to it';
+
+CREATE FUNCTION caredata.make_release_policy(release_id integer, dataset name) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	schema name := (SELECT r.name FROM caredata.release r
+					WHERE r.release_id = make_release_policy.release_id);
+BEGIN
+	EXECUTE format('CREATE POLICY %I ON care.%I AS PERMISSIVE FOR SELECT TO %I'
+				   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
+				   schema, make_release_policy.dataset, schema || '_definer',
+				   make_release_policy.release_id::text,
+				   (SELECT d.setting FROM caredata.dataset d
+					WHERE d.dataset = make_release_policy.dataset));
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.make_release_policy(integer, name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.make_release_policy(integer, name) IS
+	'Makes the policy by which the definer of a release sees the rows of a care table that the release may show';
 
 CREATE FUNCTION caredata.activate_release(release integer) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -231,8 +314,8 @@ DECLARE
 	handle text;
 	reader name;
 	definer name;
-	permitted record;
-	field record;
+	datasets name[];
+	permitted name;
 	routine text;
 BEGIN
 	-- Two activations would both rewrite the privileges of the same functions.
@@ -244,6 +327,8 @@ BEGIN
 	handle := approved.release_id::text;
 	reader := approved.name || '_reader';
 	definer := approved.name || '_definer';
+	datasets := ARRAY(SELECT DISTINCT rc.dataset FROM caredata.release_column rc
+					  WHERE rc.release_id = approved.release_id ORDER BY rc.dataset);
 
 	PERFORM caredata.check_not_barred(agreement.organisation_code);
 	IF approved.ends_on < caredata.today() THEN
@@ -274,45 +359,8 @@ BEGIN
 						  agreement.organisation_name, agreement.organisation_code,
 						  agreement.reference, approved.starts_on, approved.ends_on));
 
-	FOR permitted IN
-		SELECT d.dataset, d.description,
-			   string_agg(format(', %I', c.column_name), '' ORDER BY c.position) AS read_columns
-		FROM caredata.release_column rc
-		JOIN caredata.dataset d ON d.dataset = rc.dataset
-		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
-		WHERE rc.release_id = approved.release_id
-		GROUP BY d.dataset, d.description
-		ORDER BY d.dataset
-	LOOP
-		PERFORM caredata.check_row_security(format('care.%I', permitted.dataset)::regclass);
-		EXECUTE format('GRANT SELECT (person_id%s) ON care.%I TO %I',
-					   permitted.read_columns, permitted.dataset, definer);
-		EXECUTE format('CREATE VIEW %I.%I AS %s', approved.name, permitted.dataset,
-					   caredata.release_view_query(approved.release_id, permitted.dataset));
-		EXECUTE format('COMMENT ON VIEW %I.%I IS %L',
-					   approved.name, permitted.dataset, permitted.description);
-		EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', approved.name, permitted.dataset,
-					   'Pseudonym of the person in this release; the same in all its views, and in no other release');
-		FOR field IN
-			SELECT rc.shown_as, rc.treatment, rc.description, t.description AS shown
-			FROM caredata.release_columns(approved.release_id) rc
-			JOIN caredata.treatment t ON t.treatment = rc.treatment
-			WHERE rc.dataset = permitted.dataset
-		LOOP
-			EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L',
-						   approved.name, permitted.dataset, field.shown_as,
-						   CASE field.treatment WHEN 'keep' THEN field.description
-						   ELSE format('%s; shown: %s', field.description, field.shown) END);
-		END LOOP;
-	END LOOP;
-
-	FOR permitted IN
-		SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = approved.name AND c.relkind = 'v'
-	LOOP
-		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', approved.name, permitted.relname, definer);
-		PERFORM caredata.lock_table(format('%I.%I', approved.name, permitted.relname)::regclass);
-		EXECUTE format('GRANT SELECT ON %I.%I TO %I', approved.name, permitted.relname, reader);
+	FOREACH permitted IN ARRAY datasets LOOP
+		PERFORM caredata.make_release_view(approved.release_id, permitted);
 	END LOOP;
 
 	-- PostgreSQL runs the functions of views and policies as the reader.
@@ -329,12 +377,6 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
 	END LOOP;
-	IF EXISTS (SELECT FROM caredata.release_column rc
-			   WHERE rc.release_id = approved.release_id AND rc.treatment = 'shift') THEN
-		EXECUTE format('GRANT EXECUTE ON FUNCTION caredata.shifted_date(date, integer, caredata.release_ref) TO %I',
-					   reader);
-	END IF;
-
 	-- The way for a reader from a pseudonym of an older key to the current one.
 	EXECUTE format('CREATE FUNCTION %I.current_pid(pseudonym caredata.pseudonym)'
 				   ' RETURNS caredata.pseudonym LANGUAGE sql STABLE STRICT PARALLEL SAFE'
@@ -350,16 +392,9 @@ BEGIN
 	PERFORM caredata.build_visible_sets(approved.release_id);
 
 	-- Last, so that readers of other releases are held up for a moment only.
-	PERFORM caredata.lock_care_tables(approved.release_id);
-	FOR permitted IN
-		SELECT d.dataset, d.setting FROM caredata.dataset d
-		WHERE d.dataset IN (SELECT rc.dataset FROM caredata.release_column rc
-							WHERE rc.release_id = approved.release_id)
-		ORDER BY d.dataset
-	LOOP
-		EXECUTE format('CREATE POLICY %I ON care.%I AS PERMISSIVE FOR SELECT TO %I'
-					   ' USING (caredata.visible(person_id, %L::caredata.release_ref, %L))',
-					   approved.name, permitted.dataset, definer, handle, permitted.setting);
+	PERFORM caredata.lock_care_tables(datasets);
+	FOREACH permitted IN ARRAY datasets LOOP
+		PERFORM caredata.make_release_policy(approved.release_id, permitted);
 	END LOOP;
 END
 $$;
