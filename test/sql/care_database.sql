@@ -161,7 +161,7 @@ FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 WHERE c.relnamespace::regnamespace::text IN ('care_identity', 'care_landing') AND c.relkind = 'r'
   AND attnum > 0 AND relname IN ('person', 'objection', 'coded_objection', 'national_check', 'national_list', 'quarantine')
   AND NOT (relname = 'person' AND c.relnamespace::regnamespace::text = 'care')
-ORDER BY relname COLLATE "C", attnum;
+ORDER BY relname COLLATE "C", c.relnamespace::regnamespace::text COLLATE "C", attnum;
 
 -- Who may do what: each privilege that somebody other than the owner has.
 SELECT n.nspname, coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC') AS grantee, string_agg(a.privilege_type, ' ' ORDER BY a.privilege_type)
