@@ -439,12 +439,7 @@ BEGIN
 				  DETAIL = 'A request holds for 30 days.',
 				  HINT = 'One person requests it with request_key_destruction(), another carries it out.';
 	END IF;
-	IF request.requested_by && caredata.requester() THEN
-		RAISE EXCEPTION 'a key cannot be destroyed by who asked for it'
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = 'Neither the login nor the role it acts as may have made the request.',
-				  HINT = 'Another person has to carry it out, with a login of their own.';
-	END IF;
+	PERFORM caredata.require_another_person(request.requested_by, 'a key cannot be destroyed');
 
 	PERFORM caredata.set_release_state(r.release_id, 'ended', 'its key is destroyed: ' || request.reason)
 	FROM caredata.release r

@@ -155,12 +155,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'link_authorities() shows by whom.';
 	END IF;
-	IF asked.requested_by && caredata.requester() THEN
-		RAISE EXCEPTION 'a link authority cannot be approved by who asked for it'
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = 'Neither the login nor the role it acts as may have made the request.',
-				  HINT = 'Another guardian has to approve, with a login of their own.';
-	END IF;
+	PERFORM caredata.require_another_person(asked.requested_by, 'a link authority cannot be approved');
 	IF asked.ends_on < CURRENT_DATE THEN
 		RAISE EXCEPTION 'term of link authority % is over', authority
 			USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -144,12 +144,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'When its time is over another request is needed.';
 	END IF;
-	IF asked.requested_by && caredata.requester() THEN
-		RAISE EXCEPTION 'a re-identification cannot be approved by who asked for it'
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = 'Neither the login nor the role it acts as may have made the request.',
-				  HINT = 'Another guardian has to approve, with a login of their own.';
-	END IF;
+	PERFORM caredata.require_another_person(asked.requested_by, 'a re-identification cannot be approved');
 	IF hours IS NULL OR hours NOT BETWEEN 1 AND 168 OR approve_reidentification.despite_objections IS NULL THEN
 		RAISE EXCEPTION 'an approval holds for 1 to 168 hours'
 			USING ERRCODE = 'invalid_parameter_value';

@@ -31,10 +31,20 @@ $| = 1;
 
 # Rows that share data are measured together, in this order.
 my @groups = (
-	[ \&measure_pid, qw(pid_vs_pgcrypto_hmac pid_vs_bare_aes_block) ],
 	[
-		\&measure_other_pseudonyms, qw(oneway_vs_pgcrypto_hmac
-		  ff1_vs_pgcrypto_hmac nhs_like_vs_pgcrypto_hmac shift_vs_pgcrypto_shift)
+		\&measure_pid, qw(pid_vs_pgcrypto_hmac pid_vs_pgcrypto_digest pid_vs_bare_aes_block
+		  reverse_vs_pgcrypto_hmac reverse_vs_bare_aes_block)
+	],
+	[
+		\&measure_other_pseudonyms, qw(oneway_vs_pgcrypto_hmac oneway_vs_bare_blake2b
+		  ff1_vs_pgcrypto_hmac ff1_vs_bare_ff1 nhs_like_vs_pgcrypto_hmac
+		  pid_of_vs_pgcrypto_hmac shift_vs_pgcrypto_shift)
+	],
+	[
+		\&measure_stored_pseudonyms, qw(group_vs_text_hex group_vs_integer
+		  distinct_vs_text_hex distinct_vs_integer join_vs_text_hex join_vs_integer
+		  index_build_vs_text_hex index_build_vs_integer index_size_vs_text_hex
+		  index_size_vs_integer)
 	],
 	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
@@ -233,7 +243,8 @@ sub measure_pid
 	$s->run(<<SQL);
 CREATE TABLE bare (person_id integer NOT NULL, nhs_number bigint NOT NULL);
 INSERT INTO bare SELECT g, 9990000000 + g FROM generate_series(1, $records) g;
-VACUUM (FREEZE, ANALYZE) bare;
+CREATE TABLE made AS SELECT caredata.pid(person_id, '$handle'::caredata.release_ref) AS p FROM bare;
+VACUUM (FREEZE, ANALYZE) bare, made;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
 SQL
@@ -247,7 +258,17 @@ SQL
 			"SELECT count(nhs_number) FROM bare") },
 		d_hmac => sub { $per_row * $s->milliseconds(
 			"SELECT count(encode(hmac(nhs_number::text, 'a key of some length', 'sha256'), 'hex')) FROM bare") },
-		e_block => sub { scalar `$work/aes_block $blocks 2>/dev/null` });
+		e_block => sub { scalar `$work/aes_block $blocks 2>/dev/null` },
+		f_digest => sub { $per_row * $s->milliseconds(
+			"SELECT count(encode(digest('a salt of some length' || nhs_number::text, 'sha256'), 'hex')) FROM bare") },
+		g_scan_made => sub { $per_row * $s->milliseconds("SELECT count(p) FROM made") },
+		h_reverse => sub { $per_row * $s->milliseconds(
+			"SELECT count(caredata.person_of(p, '$handle'::caredata.release_ref)) FROM made") },
+		i_back => sub { scalar `$work/primitive aes-decrypt $blocks 2>/dev/null` });
+	my $all_back = $s->run("SELECT count(*) FROM made WHERE caredata.person_of(p, '$handle'::caredata.release_ref) > 0");
+	die "$all_back of $records pseudonyms lead back\n" if $all_back != $records;
+	my @digest = map { $time{f_digest}[$_] - $time{c_scan_nhs}[$_] } 0 .. $rounds - 1;
+	my @reverse = map { $time{h_reverse}[$_] - $time{g_scan_made}[$_] } 0 .. $rounds - 1;
 	my @pid = map { $time{b_pid}[$_] - $time{a_scan_id}[$_] } 0 .. $rounds - 1;
 	my @hmac = map { $time{d_hmac}[$_] - $time{c_scan_nhs}[$_] } 0 .. $rounds - 1;
 
@@ -255,6 +276,12 @@ SQL
 		ours => \@pid, other => \@hmac) if $want->{pid_vs_pgcrypto_hmac};
 	report('pid_vs_bare_aes_block', unit => 'ns/row', better => 'lower', goal => 2.5,
 		ours => \@pid, other => $time{e_block}) if $want->{pid_vs_bare_aes_block};
+	report('pid_vs_pgcrypto_digest', unit => 'ns/row', better => 'higher', goal => 15,
+		ours => \@pid, other => \@digest) if $want->{pid_vs_pgcrypto_digest};
+	report('reverse_vs_pgcrypto_hmac', unit => 'ns/row', better => 'higher', goal => 20,
+		ours => \@reverse, other => \@hmac) if $want->{reverse_vs_pgcrypto_hmac};
+	report('reverse_vs_bare_aes_block', unit => 'ns/row', better => 'lower', goal => 2.5,
+		ours => \@reverse, other => $time{i_back}) if $want->{reverse_vs_bare_aes_block};
 	$s->close;
 	$setup->run("DROP DATABASE bench_pid") unless $ENV{BENCH_KEEP};
 	$setup->close;
@@ -297,7 +324,10 @@ SQL
 		f_nhs_like => $count->("caredata.nhs_like(nhs_number, 'bench')"),
 		g_shift => $count->("caredata.shifted_date(day, person_id, '$handle'::caredata.release_ref)"),
 		h_other_shift => $count->("day + ('x' || encode(substr("
-			  . sprintf($hmac, 'person_id::text') . ", 1, 4), 'hex'))::bit(32)::integer % 181"));
+			  . sprintf($hmac, 'person_id::text') . ", 1, 4), 'hex'))::bit(32)::integer % 181"),
+		i_pid_of => $count->("caredata.pid_of(nhs_number, 'bench')"),
+		j_blake2b => sub { scalar `$work/primitive blake2b 1000000 2>/dev/null` },
+		k_bare_ff1 => sub { scalar `$work/primitive ff1 1000000 2>/dev/null` });
 	my $net = sub {
 		my ($side, $scan) = @_;
 		return [ map { $time{$side}[$_] - $time{$scan}[$_] } 0 .. $rounds - 1 ];
@@ -305,6 +335,7 @@ SQL
 	my @rows = (
 		[ 'oneway_vs_pgcrypto_hmac', 5, 'd_oneway', 'a_scan', 'c_hmac', 'a_scan' ],
 		[ 'ff1_vs_pgcrypto_hmac', 5, 'e_ff1', 'a_scan', 'c_hmac', 'a_scan' ],
+		[ 'pid_of_vs_pgcrypto_hmac', 20, 'i_pid_of', 'a_scan', 'c_hmac', 'a_scan' ],
 		[ 'nhs_like_vs_pgcrypto_hmac', 5, 'f_nhs_like', 'a_scan', 'c_hmac', 'a_scan' ],
 		[ 'shift_vs_pgcrypto_shift', 20, 'g_shift', 'b_scan_day', 'h_other_shift', 'b_scan_day' ]);
 
@@ -315,8 +346,82 @@ SQL
 		report($name, unit => 'ns/row', better => 'higher', goal => $goal,
 			ours => $net->(@sides[ 0, 1 ]), other => $net->(@sides[ 2, 3 ])) if $want->{$name};
 	}
+	report('oneway_vs_bare_blake2b', unit => 'ns/row', better => 'lower', goal => 2,
+		ours => $net->('d_oneway', 'a_scan'), other => $time{j_blake2b}) if $want->{oneway_vs_bare_blake2b};
+	report('ff1_vs_bare_ff1', unit => 'ns/row', better => 'lower', goal => 1.5,
+		ours => $net->('e_ff1', 'a_scan'), other => $time{k_bare_ff1}) if $want->{ff1_vs_bare_ff1};
 	$s->close;
 	$setup->run("DROP DATABASE bench_other_pseudonyms") unless $ENV{BENCH_KEEP};
+	$setup->close;
+}
+
+# ------------------------------------------------------- pseudonyms in tables
+
+# What is done with a column of pseudonyms, beside the same persons as
+# hexadecimal text (what pgcrypto's users store) and as integers: records of a
+# tenth as many people, and a table of as many people as records.
+sub measure_stored_pseudonyms
+{
+	my ($want) = @_;
+	my $few = int($records / 10) || 1;
+	my %column = (pseudonym => 'p', text_hex => 'h', integer => 'n');
+
+	say_step "stored pseudonyms: $records rows";
+	my $setup = Session->new('postgres');
+	$setup->run("CREATE DATABASE bench_stored_pseudonyms");
+	my $s = Session->new('bench_stored_pseudonyms');
+	$s->run("CREATE EXTENSION caredata; SET search_path = public, caredata");
+	my $handle = $s->run("SELECT caredata.create_domain('bench')");
+	$s->run(<<SQL);
+CREATE TABLE people AS SELECT n, p, p::text AS h FROM (SELECT g AS n, pid(g, '$handle'::release_ref) AS p
+	FROM generate_series(1, $records) g ORDER BY hashint4(g)) v;
+CREATE TABLE records AS SELECT n, p, p::text AS h FROM (SELECT n, pid(n, '$handle'::release_ref) AS p
+	FROM (SELECT 1 + @{[ scatter('g', 3, $few) ]}::integer AS n FROM generate_series(1, $records) g) v OFFSET 0) w;
+VACUUM (FREEZE, ANALYZE) people, records;
+SET max_parallel_workers_per_gather = 0;
+SET work_mem = '1GB';
+SQL
+	my %query = (
+		group => sub { "SELECT max(rows) FROM (SELECT count(*) AS rows FROM records GROUP BY $_[0]) v" },
+		distinct => sub { "SELECT count(DISTINCT $_[0]) FROM records" },
+		join => sub { "SELECT count(*) FROM records r JOIN people p ON p.$_[0] = r.$_[0]" });
+	for my $what (qw(group distinct join))
+	{
+		next unless grep { /^${what}_/ } keys %$want;
+		my %answer = map { $_ => $s->run($query{$what}->($column{$_})) } keys %column;
+		die "$what: $answer{pseudonym}, $answer{text_hex}, $answer{integer}\n"
+		  if $answer{pseudonym} ne $answer{text_hex} || $answer{pseudonym} ne $answer{integer};
+		my %time = take_turns($rounds, map { my $c = $_;
+			($c => sub { $s->milliseconds($query{$what}->($column{$c})) }) } keys %column);
+
+		report("${what}_vs_text_hex", unit => 'ms', better => 'higher', goal => 1,
+			ours => $time{pseudonym}, other => $time{text_hex}) if $want->{"${what}_vs_text_hex"};
+		report("${what}_vs_integer", unit => 'ms', better => 'lower',
+			goal => $what eq 'distinct' ? 3.5 : 2,
+			ours => $time{pseudonym}, other => $time{integer}) if $want->{"${what}_vs_integer"};
+	}
+	if (grep { /^index_/ } keys %$want)
+	{
+		my (%size, %time);
+
+		%time = take_turns($rounds, map { my $c = $_; ($c => sub {
+				my $ms = $s->milliseconds("CREATE INDEX built ON people ($column{$c})");
+				push @{ $size{$c} }, $s->run("SELECT pg_relation_size('built') / 1024");
+				$s->run("DROP INDEX built; CHECKPOINT");
+				$ms }) } keys %column);
+		for my $other (qw(text_hex integer))
+		{
+			my ($better, $build, $bytes) = $other eq 'text_hex' ? ('higher', 2, 1.8) : ('lower', 3, 2);
+
+			report("index_build_vs_$other", unit => 'ms', better => $better, goal => $build,
+				ours => $time{pseudonym}, other => $time{$other}) if $want->{"index_build_vs_$other"};
+			report("index_size_vs_$other", unit => 'kB', better => $better, goal => $bytes,
+				ours => [ @{ $size{pseudonym} }[ 1 .. $rounds ] ],
+				other => [ @{ $size{$other} }[ 1 .. $rounds ] ]) if $want->{"index_size_vs_$other"};
+		}
+	}
+	$s->close;
+	$setup->run("DROP DATABASE bench_stored_pseudonyms") unless $ENV{BENCH_KEEP};
 	$setup->close;
 }
 
