@@ -42,6 +42,7 @@ OBJS = \
 	src/handle.o \
 	src/key_file.o \
 	src/keyring.o \
+	src/linkkey.o \
 	src/master_command.o \
 	src/master_command_parse.o \
 	src/master_key.o \
@@ -63,6 +64,7 @@ OBJS = \
 	src/salted_hash.o \
 	src/secret.o \
 	src/similarity.o \
+	src/slk581.o \
 	src/spelling.o \
 	src/string_similarity.o \
 	src/visible.o \
@@ -102,6 +104,7 @@ SQL_PARTS = \
 	sql/cluster.sql \
 	sql/differencing.sql \
 	sql/linkage.sql \
+	sql/linkkey.sql \
 	sql/load.sql \
 	sql/release.sql \
 	sql/amendment.sql \
