@@ -53,6 +53,7 @@ OBJS = \
 	src/nhs_number_parse.o \
 	src/one_way.o \
 	src/phonetic.o \
+	src/person_alias.o \
 	src/phonetic_code.o \
 	src/popcount.o \
 	src/postcode.o \
@@ -106,6 +107,7 @@ SQL_PARTS = \
 	sql/linkage.sql \
 	sql/linkkey.sql \
 	sql/load.sql \
+	sql/person.sql \
 	sql/release.sql \
 	sql/amendment.sql \
 	sql/bar.sql \

@@ -85,7 +85,7 @@ BEGIN
 		'Persons: one dense integer each, 1, 2, 3 and so on';
 
 	CREATE TABLE care_identity.identity (
-		identity_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		identity_id         integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		person_id           integer NOT NULL,
 		nhs_number          caredata.nhs_number,
 		date_of_birth       date,
@@ -139,11 +139,26 @@ BEGIN
 		meaning      text NOT NULL,
 		event_date   date,
 		recorded_on  date,
-		load_id      integer
+		load_id      integer,
+		identity_id  integer
 	);
 	CREATE INDEX ON care_identity.coded_objection (person_id);
 	COMMENT ON TABLE care_identity.coded_objection IS
 		'Objections and withdrawals coded in GP records; those events are never stored with care';
+	COMMENT ON COLUMN care_identity.coded_objection.identity_id IS
+		'Identity that the GP record came with';
+
+	CREATE TABLE care_identity.nhs_number_change (
+		nhs_number     caredata.nhs_number PRIMARY KEY,
+		superseded_by  caredata.nhs_number,
+		source         text NOT NULL,
+		recorded_by    name NOT NULL,
+		recorded_at    timestamptz NOT NULL DEFAULT now()
+	);
+	COMMENT ON TABLE care_identity.nhs_number_change IS
+		'NHS numbers that were superseded, and by which, or invalidated, and who said so';
+	COMMENT ON COLUMN care_identity.nhs_number_change.superseded_by IS
+		'NULL: invalidated, stands for nobody';
 
 	CREATE TABLE care_identity.national_check (
 		nhs_number  caredata.nhs_number PRIMARY KEY,
@@ -207,8 +222,9 @@ BEGIN
 		PERFORM caredata.lock_table(v_table);
 	END LOOP;
 
-	GRANT SELECT ON care_identity.person, care_identity.identity TO caredata_linker;
 	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list, care_landing.cohort, care_landing.objection TO caredata_loader;
+	GRANT SELECT ON care_identity.person, care_identity.identity,
+		care_identity.nhs_number_change TO caredata_linker;
 	GRANT SELECT ON care_landing.quarantine TO caredata_loader;
 END
 $$;

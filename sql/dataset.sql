@@ -226,7 +226,7 @@ BEGIN
 	SELECT d.* INTO STRICT v_dataset FROM caredata.dataset d
 	WHERE d.dataset = define_dataset_column.dataset FOR UPDATE;
 
-	IF column_name IN ('person_id', 'pid', 'link_rank', 'load_id', 'landed_row')
+	IF column_name IN ('person_id', 'pid', 'link_rank', 'load_id', 'identity_id', 'landed_row')
 	   AND v_dataset.landed THEN
 		RAISE EXCEPTION 'column name "%" is taken by caredata itself', column_name
 			USING ERRCODE = 'reserved_name',
@@ -520,7 +520,7 @@ BEGIN
 				   CASE WHEN v_dataset.landed THEN 'NOT NULL' ELSE 'PRIMARY KEY' END,
 				   v_columns,
 				   CASE WHEN v_dataset.landed
-						THEN ', link_rank smallint, load_id integer' ELSE '' END,
+						THEN ', link_rank smallint, load_id integer, identity_id integer' ELSE '' END,
 				   CASE WHEN v_dataset.partition_column IS NOT NULL
 						THEN format(' PARTITION BY RANGE (%I)', v_dataset.partition_column)
 						ELSE '' END);
@@ -544,6 +544,8 @@ BEGIN
 					   'Rank at which the record was linked to the person (caredata.link_rank)');
 		EXECUTE format('COMMENT ON COLUMN %s.load_id IS %L', v_care,
 					   'Load that stored the record (caredata.load_run)');
+		EXECUTE format('COMMENT ON COLUMN %s.identity_id IS %L', v_care,
+					   'Identity that the record came with; never released');
 
 		EXECUTE format('CREATE INDEX ON %s (person_id)', v_care);
 		EXECUTE format('CREATE INDEX ON %s (%s)', v_care,

@@ -161,13 +161,26 @@ REVOKE ALL ON FUNCTION caredata.link_condition(caredata.link_rank, text, text) F
 COMMENT ON FUNCTION caredata.link_condition(caredata.link_rank, text, text) IS
 	'SQL condition under which two identity tuples match at a rank; internal to link_identities()';
 
+CREATE TABLE caredata.link_setting (
+	name   text PRIMARY KEY CHECK (name IN ('crowded_key_limit')),
+	value  float8 NOT NULL CHECK (value BETWEEN 2 AND 1000000)
+);
+COMMENT ON TABLE caredata.link_setting IS
+	'Numbers of the linkage that this database sets other than they are shipped';
+SELECT pg_catalog.pg_extension_config_dump('caredata.link_setting', '');
+
 -- Keys shared by more tuples than this in one load are placeholders, not
 -- people: they would make every pair of them, and most of the pairs wrong.
 CREATE FUNCTION caredata.crowded_key_limit() RETURNS integer
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN 500;
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT coalesce((SELECT s.value FROM caredata.link_setting s
+					 WHERE s.name = 'crowded_key_limit'), 500)::integer;
+END;
+REVOKE ALL ON FUNCTION caredata.crowded_key_limit() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.crowded_key_limit() IS
-	'A value that more distinct identity tuples of one load share than this is not linked on';
+	'A value that more distinct identity tuples of one load share than this is not linked on; 500, unless set_link_setting() said otherwise';
 
 /*
  * Links the tuples of pg_temp.caredata_tuple (identity_key, nhs_number,
@@ -197,11 +210,15 @@ DECLARE
 	moved      bigint;
 	base       integer;
 	new_persons integer;
+	base_identity integer;
+	crowded    integer := caredata.crowded_key_limit();
+	chained    boolean;			-- NHS numbers were superseded or invalidated
 	persons    text;
 	pairs      text;
 BEGIN
 	-- One load links at a time; readers are not disturbed.
 	LOCK TABLE care_identity.person IN SHARE ROW EXCLUSIVE MODE;
+	chained := EXISTS (SELECT FROM care_identity.nhs_number_change);
 
 	-- Rows are led back to their tuple by its key alone, a hash of the fields:
 	-- comparing the fields as well leaves the planner without a notion of how
@@ -248,33 +265,45 @@ BEGIN
 		  AND t.local_patient_id IS NULL AND i.local_patient_id IS NULL
 		$sql$, same);
 
-	-- 2. The canonical order: the most complete first, then by value.
+	-- 2. The canonical order: new ones, the most complete first, then by value.
+	-- A superseded NHS number is compared as the one that it stands for now, an
+	-- invalidated one not at all; either is stored as it came.
 	EXECUTE format($sql$
 		CREATE TEMPORARY TABLE caredata_identity ON COMMIT DROP AS
 		SELECT row_number() OVER (
-				   ORDER BY (t.nhs_number IS NULL)::integer * 8
+				   ORDER BY k.person_id IS NOT NULL,
+							(t.nhs_number IS NULL)::integer * 8
 							+ (t.date_of_birth IS NULL)::integer * 4
 							+ (t.sex IS NULL)::integer * 2
 							+ (t.postcode IS NULL)::integer,
 							t.nhs_number, t.date_of_birth, t.sex COLLATE "C",
 							t.postcode, t.source_organisation COLLATE "C",
 							t.local_patient_id COLLATE "C")::integer AS identity_no,
-			   t.*,
-			   t.nhs_number IS NOT NULL AS use_nhs_number,
+			   t.identity_key, %2$s AS nhs_number, t.nhs_number AS own_nhs_number,
+			   t.date_of_birth, t.sex, t.postcode, t.source_organisation,
+			   t.local_patient_id, t.records,
+			   %2$s IS NOT NULL AS use_nhs_number,
 			   t.local_patient_id IS NOT NULL AS use_local,
 			   (t.date_of_birth IS NOT NULL AND t.sex IS NOT NULL
 				AND t.postcode IS NOT NULL) AS use_place,
 			   EXISTS (SELECT FROM caredata.communal_postcode c
 					   WHERE c.postcode OPERATOR(caredata.=) t.postcode) AS communal,
-			   k.person_id, k.link_rank,
+			   k.identity_id, k.person_id, k.link_rank,
 			   coalesce(k.ambiguous, false) AS ambiguous,
 			   k.person_id IS NOT NULL AS known
 		FROM pg_temp.caredata_tuple t
 		LEFT JOIN pg_temp.caredata_known k
 			ON k.identity_key = t.identity_key
 		   AND EXISTS (SELECT FROM care_identity.identity i
-					   WHERE i.identity_id = k.identity_id AND %s)
-		$sql$, same);
+					   WHERE i.identity_id = k.identity_id AND %1$s)
+		%3$s
+		$sql$, same,
+		CASE WHEN chained
+			 THEN '(CASE WHEN c.nhs_number IS NULL THEN t.nhs_number ELSE c.current_number END)'
+			 ELSE 't.nhs_number' END,
+		CASE WHEN chained
+			 THEN 'LEFT JOIN caredata.nhs_number_chains() c ON c.nhs_number OPERATOR(caredata.=) t.nhs_number'
+		END);
 	ANALYZE pg_temp.caredata_identity;
 
 	-- 3. Values that too many tuples share are not linked on; those that none
@@ -296,14 +325,14 @@ BEGIN
 		IF moved > 1 THEN
 			shared := shared || block.column1;
 		END IF;
-		IF moved > caredata.crowded_key_limit() THEN
+		IF moved > crowded THEN
 			EXECUTE format($sql$
 				UPDATE pg_temp.caredata_identity u SET %1$I = false
 				FROM (SELECT %2$s FROM pg_temp.caredata_identity
 					  WHERE %1$I GROUP BY %2$s HAVING count(*) > %4$L) k
 				WHERE %3$s
 				$sql$, block.column1, block.column2, block.column3,
-				caredata.crowded_key_limit());
+				crowded);
 		END IF;
 	END LOOP;
 
@@ -387,6 +416,9 @@ BEGIN
 	CREATE TEMPORARY TABLE caredata_decision (
 		identity_no integer NOT NULL, person_id integer,
 		ordinal smallint NOT NULL) ON COMMIT DROP;
+	CREATE TEMPORARY TABLE caredata_tie (
+		identity_no integer NOT NULL, person_id integer NOT NULL,
+		ordinal smallint NOT NULL) ON COMMIT DROP;
 
 	LOOP
 		TRUNCATE pg_temp.caredata_candidate, pg_temp.caredata_contradiction,
@@ -436,6 +468,10 @@ BEGIN
 				  JOIN care_identity.identity i ON i.person_id = c.person_id
 				  WHERE c.ordinal = lowest AND u.nhs_number IS NOT NULL
 					AND i.nhs_number IS NOT NULL
+					AND NOT (chained AND EXISTS (
+						SELECT FROM care_identity.nhs_number_change x
+						WHERE x.nhs_number OPERATOR(caredata.=) i.nhs_number
+						  AND x.superseded_by IS NULL))
 				  UNION ALL
 				  SELECT c.identity_no, c.person_id,
 						 i.nhs_number OPERATOR(caredata.=) u.nhs_number
@@ -482,6 +518,17 @@ BEGIN
 				   HAVING count(DISTINCT v.nhs_number) > 1);
 		END IF;
 
+		-- Those whom a tie left without a person are for somebody to look at.
+		INSERT INTO pg_temp.caredata_tie
+		SELECT c.identity_no, c.person_id, lowest
+		FROM (SELECT c.identity_no, c.person_id,
+					 row_number() OVER (PARTITION BY c.identity_no
+										ORDER BY abs(c.person_id), c.person_id) AS place
+			  FROM pg_temp.caredata_candidate c
+			  JOIN pg_temp.caredata_decision d ON d.identity_no = c.identity_no
+			  WHERE c.ordinal = lowest AND d.person_id IS NULL) c
+		WHERE c.place <= 5;
+
 		UPDATE pg_temp.caredata_identity u
 		SET person_id = d.person_id,
 			link_rank = CASE WHEN d.person_id IS NOT NULL THEN r.rank END,
@@ -508,14 +555,19 @@ BEGIN
 	END LOOP;
 
 	-- 6. Dense numbers for new persons, in the order of their founders. Who
-	-- has no person by now founds one.
-	SELECT coalesce(max(p.person_id), 0) INTO base FROM care_identity.person p;
+	-- has no person by now founds one. A number that was ever given is never
+	-- given again.
+	SELECT greatest((SELECT max(p.person_id) FROM care_identity.person p),
+					(SELECT max(a.retired_id) FROM caredata.person_alias a), 0) INTO base;
+	SELECT CASE WHEN q.is_called THEN q.last_value ELSE 0 END INTO base_identity
+	FROM care_identity.identity_identity_id_seq q;
 	CREATE TEMPORARY TABLE caredata_link ON COMMIT DROP AS
-	SELECT u.identity_no, u.identity_key, u.nhs_number, u.date_of_birth, u.sex,
+	SELECT u.identity_no, u.identity_key, u.own_nhs_number AS nhs_number, u.date_of_birth, u.sex,
 		   u.postcode, u.source_organisation, u.local_patient_id, u.records,
 		   CASE WHEN u.person_id > 0 THEN u.person_id
 				ELSE base + f.person_no END AS person_id,
-		   coalesce(u.link_rank, 0::smallint) AS link_rank, u.ambiguous, u.known
+		   coalesce(u.link_rank, 0::smallint) AS link_rank, u.ambiguous, u.known,
+		   coalesce(u.identity_id, base_identity + u.identity_no) AS identity_id
 	FROM pg_temp.caredata_identity u
 	LEFT JOIN (SELECT i.identity_no,
 					  row_number() OVER (ORDER BY i.identity_no)::integer AS person_no
@@ -531,19 +583,43 @@ BEGIN
 	GET DIAGNOSTICS new_persons = ROW_COUNT;
 
 	INSERT INTO care_identity.identity
-		(person_id, nhs_number, date_of_birth, sex, postcode,
+		(identity_id, person_id, nhs_number, date_of_birth, sex, postcode,
 		 source_organisation, local_patient_id, link_rank, ambiguous, load_id)
-	SELECT l.person_id, l.nhs_number, l.date_of_birth, l.sex, l.postcode,
+	OVERRIDING SYSTEM VALUE
+	SELECT l.identity_id, l.person_id, l.nhs_number, l.date_of_birth, l.sex, l.postcode,
 		   l.source_organisation, l.local_patient_id, l.link_rank, l.ambiguous,
 		   link_identities.load_id
 	FROM pg_temp.caredata_link l
 	WHERE NOT l.known
 	ORDER BY l.identity_no;
+	GET DIAGNOSTICS moved = ROW_COUNT;
+	IF moved > 0 THEN
+		PERFORM setval('care_identity.identity_identity_id_seq', base_identity + moved);
+		IF chained THEN
+			PERFORM caredata.add_chained_identities();
+		END IF;
+	END IF;
+
+	-- 7. Ties become questions, one for each pair of persons, asked once.
+	INSERT INTO caredata.link_review (person_id, other_id, question, link_rank, load_id)
+	SELECT least(q.one, q.other), greatest(q.one, q.other),
+		   'fits several persons equally well', min(q.rank), link_identities.load_id
+	FROM (SELECT l.person_id AS one,
+				 CASE WHEN t.person_id > 0 THEN t.person_id ELSE f.person_id END AS other,
+				 r.rank
+		  FROM pg_temp.caredata_tie t
+		  JOIN pg_temp.caredata_link l ON l.identity_no = t.identity_no
+		  JOIN caredata.link_rank r ON r.ordinal = t.ordinal
+		  LEFT JOIN pg_temp.caredata_link f ON f.identity_no = - t.person_id) q
+	WHERE q.one <> q.other
+	GROUP BY least(q.one, q.other), greatest(q.one, q.other)
+	ORDER BY least(q.one, q.other), greatest(q.one, q.other)
+	ON CONFLICT DO NOTHING;
 
 	DROP TABLE pg_temp.caredata_known, pg_temp.caredata_identity,
 		pg_temp.caredata_person_pair, pg_temp.caredata_pair,
 		pg_temp.caredata_candidate, pg_temp.caredata_contradiction,
-		pg_temp.caredata_decision;
+		pg_temp.caredata_decision, pg_temp.caredata_tie;
 	RETURN new_persons;
 END
 $function$;
@@ -575,6 +651,27 @@ REVOKE ALL ON FUNCTION caredata.use_link_rank(integer, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.use_link_rank(integer, boolean) IS
 	'Switches a link rank off or on again; counts from the next load on, what is linked stays linked';
 
+CREATE FUNCTION caredata.set_link_setting(name text, value float8) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+BEGIN
+	IF name IS NULL OR name <> 'crowded_key_limit'
+	   OR value IS NOT NULL AND NOT value BETWEEN 2 AND 1000000 THEN
+		RAISE EXCEPTION 'no such setting of the linkage, or not in its range'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'crowded_key_limit is a number from 2 to 1000000; NULL puts the shipped one back.';
+	END IF;
+	DELETE FROM caredata.link_setting s WHERE s.name = set_link_setting.name;
+	INSERT INTO caredata.link_setting
+	SELECT set_link_setting.name, set_link_setting.value
+	WHERE set_link_setting.value IS NOT NULL;
+END
+$function$;
+REVOKE ALL ON FUNCTION caredata.set_link_setting(text, float8) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.set_link_setting(text, float8) IS
+	'Sets a number of the linkage, or with NULL puts the shipped one back; counts from the next load on';
+
 CREATE FUNCTION caredata.add_communal_postcode(postcode text, reason text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -596,5 +693,7 @@ COMMENT ON FUNCTION caredata.add_communal_postcode(text, text) IS
 	'Adds a postcode at which same sex and date of birth do not mean the same person';
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_linker', 'caredata.set_link_setting(text, float8)'),
+	('caredata_linker', 'caredata.link_setting'),
 	('caredata_linker', 'caredata.use_link_rank(integer, boolean)'),
 	('caredata_linker', 'caredata.add_communal_postcode(text, text)');

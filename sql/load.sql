@@ -182,6 +182,65 @@ REVOKE ALL ON FUNCTION caredata.count_present(text[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.count_present(text[]) IS
 	'SQL that counts the values that are not NULL; internal to load()';
 
+-- The next two bring the persons of pg_temp.caredata_touched up to date.
+CREATE FUNCTION caredata.update_registrations() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+BEGIN
+	ANALYZE pg_temp.caredata_touched;
+	-- The open registration that started last, else the last that ended.
+	UPDATE care.person p
+	SET practice_code = r.practice,
+		lsoa = coalesce(r.lsoa, p.lsoa),
+		ethnic_category = coalesce(r.ethnos, p.ethnic_category)
+	FROM (SELECT t.person_id,
+				 (array_agg(g.practice ORDER BY
+					  (g.registration_end IS NULL OR g.registration_end >= CURRENT_DATE) DESC,
+					  g.registration_start DESC, g.registration_id COLLATE "C")
+					FILTER (WHERE d.code IS NULL AND g.practice IS NOT NULL
+							AND g.registration_start <= CURRENT_DATE))[1] AS practice,
+				 (array_agg(g.lsoa ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
+					FILTER (WHERE g.lsoa IS NOT NULL))[1] AS lsoa,
+				 (array_agg(g.ethnos ORDER BY g.ethnos IN ('Z', '99'), g.registration_start DESC,
+							g.registration_id COLLATE "C")
+					FILTER (WHERE g.ethnos IS NOT NULL))[1] AS ethnos
+		  FROM (SELECT DISTINCT o.person_id FROM pg_temp.caredata_touched o) t
+		  LEFT JOIN care.gp_registration g ON g.person_id = t.person_id
+		  LEFT JOIN caredata.default_ods_code d ON d.code = g.practice
+		  GROUP BY t.person_id) r
+	WHERE p.person_id = r.person_id
+	  AND (p.practice_code, p.lsoa, p.ethnic_category) IS DISTINCT FROM
+		  (r.practice, coalesce(r.lsoa, p.lsoa), coalesce(r.ethnos, p.ethnic_category));
+END
+$function$;
+REVOKE ALL ON FUNCTION caredata.update_registrations() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.update_registrations() IS
+	'Practice, area and ethnic category of persons from their registrations; internal to loads and merges';
+
+CREATE FUNCTION caredata.update_deaths() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+BEGIN
+	ANALYZE pg_temp.caredata_touched;
+	UPDATE care.person p
+	SET death_year = date_part('year', r.date_of_death)::smallint,
+		death_month = date_part('month', r.date_of_death)::smallint
+	FROM (SELECT t.person_id, max(d.date_of_death) AS date_of_death
+		  FROM (SELECT DISTINCT o.person_id FROM pg_temp.caredata_touched o) t
+		  LEFT JOIN care.death d ON d.person_id = t.person_id
+		  GROUP BY t.person_id) r
+	WHERE p.person_id = r.person_id
+	  AND (p.death_year, p.death_month) IS DISTINCT FROM
+		  (date_part('year', r.date_of_death)::smallint,
+		   date_part('month', r.date_of_death)::smallint);
+END
+$function$;
+REVOKE ALL ON FUNCTION caredata.update_deaths() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.update_deaths() IS
+	'Year and month of death of persons from their death records; internal to loads and merges';
+
 -- Coded facts of the persons of a load (pg_temp.caredata_link, and
 -- pg_temp.caredata_touched for those who lost a record).
 CREATE FUNCTION caredata.update_persons(dataset name) RETURNS void
@@ -219,48 +278,13 @@ BEGIN
 		   OR p.sex IS NULL AND n.sex IS NOT NULL);
 
 	IF dataset = 'gp_registration' THEN
-		-- The open registration that started last, else the last that ended.
-		UPDATE care.person p
-		SET practice_code = r.practice,
-			lsoa = coalesce(r.lsoa, p.lsoa),
-			ethnic_category = coalesce(r.ethnos, p.ethnic_category)
-		FROM (SELECT t.person_id,
-					 (array_agg(g.practice ORDER BY
-						  (g.registration_end IS NULL OR g.registration_end >= CURRENT_DATE) DESC,
-						  g.registration_start DESC, g.registration_id COLLATE "C")
-						FILTER (WHERE d.code IS NULL AND g.practice IS NOT NULL
-								AND g.registration_start <= CURRENT_DATE))[1] AS practice,
-					 (array_agg(g.lsoa ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
-						FILTER (WHERE g.lsoa IS NOT NULL))[1] AS lsoa,
-					 (array_agg(g.ethnos ORDER BY g.ethnos IN ('Z', '99'), g.registration_start DESC,
-								g.registration_id COLLATE "C")
-						FILTER (WHERE g.ethnos IS NOT NULL))[1] AS ethnos
-			  FROM (SELECT k.person_id FROM pg_temp.caredata_link k
-					UNION
-					SELECT o.person_id FROM pg_temp.caredata_touched o) t
-			  LEFT JOIN care.gp_registration g ON g.person_id = t.person_id
-			  LEFT JOIN caredata.default_ods_code d ON d.code = g.practice
-			  GROUP BY t.person_id) r
-		WHERE p.person_id = r.person_id
-		  AND (p.practice_code, p.lsoa, p.ethnic_category) IS DISTINCT FROM
-			  (r.practice, coalesce(r.lsoa, p.lsoa), coalesce(r.ethnos, p.ethnic_category));
+		INSERT INTO pg_temp.caredata_touched SELECT k.person_id FROM pg_temp.caredata_link k;
+		PERFORM caredata.update_registrations();
 		RETURN;
 	END IF;
-
 	IF dataset = 'death' THEN
-		UPDATE care.person p
-		SET death_year = date_part('year', r.date_of_death)::smallint,
-			death_month = date_part('month', r.date_of_death)::smallint
-		FROM (SELECT t.person_id, max(d.date_of_death) AS date_of_death
-			  FROM (SELECT k.person_id FROM pg_temp.caredata_link k
-					UNION
-					SELECT o.person_id FROM pg_temp.caredata_touched o) t
-			  LEFT JOIN care.death d ON d.person_id = t.person_id
-			  GROUP BY t.person_id) r
-		WHERE p.person_id = r.person_id
-		  AND (p.death_year, p.death_month) IS DISTINCT FROM
-			  (date_part('year', r.date_of_death)::smallint,
-			   date_part('month', r.date_of_death)::smallint);
+		INSERT INTO pg_temp.caredata_touched SELECT k.person_id FROM pg_temp.caredata_link k;
+		PERFORM caredata.update_deaths();
 	END IF;
 
 	-- Other datasets only fill what registrations left open.
@@ -607,8 +631,8 @@ BEGIN
 	   AND EXISTS (SELECT FROM pg_temp.caredata_stage s WHERE s._objection IS NOT NULL) THEN
 		EXECUTE format($sql$
 			INSERT INTO care_identity.coded_objection
-				(person_id, kind, meaning, event_date, recorded_on, load_id)
-			SELECT DISTINCT k.person_id, o.kind, o.meaning, %1$s, %2$s, %3$L::integer
+				(person_id, kind, meaning, event_date, recorded_on, load_id, identity_id)
+			SELECT DISTINCT k.person_id, o.kind, o.meaning, %1$s, %2$s, %3$L::integer, k.identity_id
 			FROM pg_temp.caredata_stage s
 			JOIN pg_temp.caredata_link k ON %4$s
 			JOIN caredata.objection_code o
@@ -617,7 +641,8 @@ BEGIN
 			  AND NOT EXISTS (SELECT FROM care_identity.coded_objection e
 							  WHERE e.person_id = k.person_id AND e.kind = o.kind
 								AND e.meaning = o.meaning
-								AND e.event_date IS NOT DISTINCT FROM %1$s)
+								AND e.event_date IS NOT DISTINCT FROM %1$s
+								AND e.identity_id = k.identity_id)
 			$sql$,
 			coalesce('s.' || quote_ident(spec.event_date_column), 'NULL::date'),
 			coalesce('s.' || quote_ident(recorded_column), 'NULL::date'),
@@ -705,8 +730,8 @@ BEGIN
 		FROM pg_temp.caredata_tuple t;
 	END IF;
 	EXECUTE format($sql$
-		INSERT INTO %1$s (person_id, %2$s, link_rank, load_id)
-		SELECT k.person_id, %3$s, k.link_rank, %4$L::integer
+		INSERT INTO %1$s (person_id, %2$s, link_rank, load_id, identity_id)
+		SELECT k.person_id, %3$s, k.link_rank, %4$L::integer, k.identity_id
 		FROM pg_temp.caredata_stage s
 		JOIN pg_temp.caredata_link k ON %5$s
 		WHERE %6$s
@@ -781,6 +806,9 @@ BEGIN
 	IF EXISTS (SELECT FROM caredata.release) THEN
 		PERFORM caredata.refresh_visible_sets();
 	END IF;
+
+	RAISE NOTICE 'rows landed: %; stored: %, quarantined: %, withheld: %',
+		rows_landed, rows_stored, rows_quarantined, rows_withheld;
 END
 $procedure$;
 REVOKE ALL ON PROCEDURE caredata.load(name, text) FROM PUBLIC;

@@ -58,6 +58,7 @@
 #include "compat.h"
 #include "handle.h"
 #include "keyring.h"
+#include "person_alias.h"
 #include "pseudonym_block.h"
 #include "quota.h"
 #include "release_gate.h"
@@ -307,7 +308,8 @@ typedef struct ReleaseCall
 	Oid			user_id;
 	const CaredataKey *key;		/* the newest; NULL while nothing is held */
 	CaredataKeyHold hold;
-	CaredataShownSets *shown;	/* of person_of() only */
+	CaredataShownSets *shown;	/* of person_of() and current_pid() only */
+	CaredataAliases aliases;	/* of current_pid() only */
 } ReleaseCall;
 
 static pg_noinline ReleaseCall *
@@ -408,6 +410,27 @@ caredata_person_of(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Put the person's number of today into a block that holds a retired one.
+ * Not where the person is withheld from the reader: that two pseudonyms are
+ * one person's would be news of somebody who objects.
+ */
+static void
+renew_person(ReleaseCall *call, MemoryContext context, uint8 *block)
+{
+	int64		number;
+	int32		living;
+
+	if (!pseudonym_block_read(block, PSEUDONYM_KIND_PERSON, &number) ||
+		number < 1 || number > PG_INT32_MAX)
+		return;
+	living = caredata_living_person(&call->aliases, context, (int32) number);
+	if (living != number &&
+		(superuser() ||
+		 caredata_is_shown(&call->shown, context, call->release_id, living)))
+		pseudonym_block_write(PSEUDONYM_KIND_PERSON, living, block);
+}
+
+/*
  * caredata.current_pid(pseudonym, release): the same person or record under
  * the newest generation; NULL for a pseudonym that no readable generation of
  * this release made.
@@ -429,6 +452,7 @@ caredata_current_pid(PG_FUNCTION_ARGS)
 		{
 			uint8	   *result = palloc(PSEUDONYM_BYTES);
 
+			renew_person(call, fcinfo->flinfo->fn_mcxt, block);
 			caredata_key_encrypt(call->key, block, result);
 			PG_RETURN_POINTER(result);
 		}

@@ -10,9 +10,10 @@
  * renewed_pseudonym(), which tells no more than that two pseudonyms are of one
  * person in one release, is granted.
  *
- * What they resolve is of any generation that is not closed; what they make
- * is of the newest.  translated_pseudonym() goes from one release to another
- * in one call, so that no person's number is ever a value in SQL.
+ * What they resolve is of any generation that is not closed, and may be of a
+ * person number that a merge retired; what they make is of the newest and of
+ * the person that stayed.  translated_pseudonym() goes from one release to
+ * another in one call, so that no person's number is ever a value in SQL.
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "keyring.h"
+#include "person_alias.h"
 #include "pseudonym_block.h"
 #include "quota.h"
 #include "release_gate.h"
@@ -44,6 +46,8 @@ typedef struct ResolveCall
 	CaredataKeyHold from_keys;
 	CaredataKeyHold to_keys;
 	FmgrInfo	visible[2][CARE_SETTINGS];	/* per release and setting */
+	CaredataAliases aliases;
+	MemoryContext context;
 } ResolveCall;
 
 static ResolveCall *
@@ -61,6 +65,7 @@ resolve_call(FunctionCallInfo fcinfo, int32 from, int32 to)
 		int			i;
 
 		call = MemoryContextAllocZero(context, sizeof(ResolveCall));
+		call->context = context;
 		/* it keeps what it knows of a release and a setting */
 		for (i = 0; i < 2 * CARE_SETTINGS; i++)
 		{
@@ -102,7 +107,7 @@ decrypt_pseudonym(const ResolveCall *call, const uint8 *pseudonym,
 }
 
 static bool
-decrypt_person(const ResolveCall *call, const uint8 *pseudonym, uint8 *block,
+decrypt_person(ResolveCall *call, const uint8 *pseudonym, uint8 *block,
 			   int32 *person)
 {
 	int64		number;
@@ -111,7 +116,10 @@ decrypt_person(const ResolveCall *call, const uint8 *pseudonym, uint8 *block,
 		!pseudonym_block_read(block, PSEUDONYM_KIND_PERSON, &number) ||
 		number < 1 || number > PG_INT32_MAX)
 		return false;
-	*person = (int32) number;
+	*person = caredata_living_person(&call->aliases, call->context,
+									 (int32) number);
+	if (*person != number)
+		pseudonym_block_write(PSEUDONYM_KIND_PERSON, *person, block);
 	return true;
 }
 
@@ -126,9 +134,12 @@ caredata_renewed_pseudonym(PG_FUNCTION_ARGS)
 	ResolveCall *call = resolve_call(fcinfo, domain, domain);
 	uint8		block[PSEUDONYM_BYTES];
 	uint8	   *result;
+	int32		person;
 
 	caredata_count_use(CAREDATA_USE_RENEW);
-	if (!decrypt_pseudonym(call, (const uint8 *) PG_GETARG_POINTER(0), block))
+	if (!decrypt_person(call, (const uint8 *) PG_GETARG_POINTER(0), block,
+						&person) &&
+		!decrypt_pseudonym(call, (const uint8 *) PG_GETARG_POINTER(0), block))
 		PG_RETURN_NULL();
 	result = palloc(PSEUDONYM_BYTES);
 	caredata_key_encrypt(call->to_keys.keys[0], block, result);

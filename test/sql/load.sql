@@ -290,7 +290,7 @@ BEGIN
 	INSERT INTO public.digest SELECT run.run,
 		(SELECT md5(string_agg(md5((i.person_id, i.nhs_number, i.date_of_birth, i.sex, i.postcode, i.source_organisation,
 			i.local_patient_id, i.link_rank, i.ambiguous)::text), '' ORDER BY i.identity_id)) FROM care_identity.identity i),
-		(SELECT md5(string_agg(md5(regexp_replace(r.record, ',\d+\)$', ')')), '' ORDER BY r.record COLLATE "C")) FROM public.care_records() r),
+		(SELECT md5(string_agg(md5(regexp_replace(r.record, ',\d+(,\d+)\)$', '\1)')), '' ORDER BY r.record COLLATE "C")) FROM public.care_records() r),
 		(SELECT md5(string_agg(md5((o.person_id, o.kind, o.meaning, o.event_date)::text), '' ORDER BY o.person_id, o.event_date)) FROM care_identity.coded_objection o);
 END $$;
 SET max_parallel_workers_per_gather = 0;
