@@ -159,7 +159,7 @@ endif
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
 .PHONY: test properties pg-upgrade sanitize demo demo-stop bench matrix fuzz \
-	core-regress long-test dist
+	core-regress long-test bench-large dist
 
 test:
 	$(TOP)test/run $(SUITES)
@@ -178,6 +178,13 @@ demo-stop:
 
 bench:
 	$(TOP)test/bench/run
+
+# Row security over 50 million events: about 30 GB and two hours.
+bench-large:
+	BENCH_EVENTS=50000000 $(TOP)test/bench/run rls_aggregate_vs_unprotected \
+		rls_aggregate_vs_floor_policy rls_count_vs_floor_policy \
+		rls_aggregate_vs_floor_policy_2_workers rls_overhead_vs_best_usual_policy \
+		rls_date_range_vs_unprotected rls_code_prefix_vs_unprotected pid_join_vs_integer_join pid_lookup_ms
 
 matrix:
 	$(TOP)test/matrix/run
