@@ -12,15 +12,18 @@
  *		diag_01 LIKE 'S72%'			diag_01 LIKE ANY ('{S72%,S73%}')
  *		diag_01 ~ '^S72'
  *		left(diag_01, 3) = 'S72'	substr(diag_01, 1, 3) IN ('S72', 'S73')
+ *		pid IN ('89e6...', 'a0b1...')
  *
  * Before a query that row security concerns is planned, such conditions are
  * replaced by what says exactly the same of every row, for NULL too:
  *
  *		admidate >= caredata.first_date_from(timestamp '2024-04-01 00:00:00')
  *		diag_01 ^@ 'S72'			diag_01 ^@ 'S72' OR diag_01 ^@ 'S73'
+ *		pid = '89e6...' OR pid = 'a0b1...'
  *
  * (^@ is PostgreSQL's "starts with", which is leakproof and has an index on a
- * column with collation "C".)  A pattern that is more than a prefix keeps its
+ * column with collation "C"; what becomes of pid = '...', pseudonym.c says.)  A
+ * pattern that is more than a prefix keeps its
  * condition beside that on the prefix.
  *
  * Nothing here decides what anybody may see, and no result changes: a query
@@ -30,6 +33,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
@@ -74,6 +78,9 @@ typedef enum TextTerm
 } TextTerm;
 
 static planner_hook_type next_planner_hook = NULL;
+
+/* pseudonym.c */
+extern Datum caredata_pseudonym_eq(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(caredata_first_date_from_timestamp);
 PG_FUNCTION_INFO_V1(caredata_last_date_until_timestamp);
@@ -595,6 +602,67 @@ respell_texts(ScalarArrayOpExpr *op, SpellingContext *context)
 		make_orclause(conditions);
 }
 
+/* ---- Pseudonyms ---- */
+
+/*
+ * pid IN (list), element by element: of one comparison the planner is told what
+ * it means (caredata.pseudonym_support), of a list it is not.
+ */
+static Expr *
+respell_pseudonyms(ScalarArrayOpExpr *op)
+{
+	Oid			left;
+	Oid			right;
+	FmgrInfo	flinfo;
+	List	   *elements = NIL;
+	List	   *conditions = NIL;
+	Node	   *list = lsecond(op->args);
+	ListCell   *lc;
+
+	op_input_types(op->opno, &left, &right);
+	if (!op->useOr || left < FirstNormalObjectId || left != right ||
+		contain_volatile_functions(linitial(op->args)))
+		return NULL;
+	fmgr_info(get_opcode(op->opno), &flinfo);
+	if (flinfo.fn_addr != caredata_pseudonym_eq)
+		return NULL;
+
+	if (IsA(list, ArrayExpr) && !((ArrayExpr *) list)->multidims &&
+		((ArrayExpr *) list)->element_typeid == right)
+		elements = ((ArrayExpr *) list)->elements;
+	else if (IsA(list, Const) && !((Const *) list)->constisnull &&
+			 get_element_type(((Const *) list)->consttype) == right)
+	{
+		ArrayType  *array = DatumGetArrayTypeP(((Const *) list)->constvalue);
+		int16		length;
+		bool		by_value;
+		char		align;
+		Datum	   *values;
+		bool	   *nulls;
+		int			count;
+		int			i;
+
+		get_typlenbyvalalign(right, &length, &by_value, &align);
+		deconstruct_array(array, right, length, by_value, align,
+						  &values, &nulls, &count);
+		for (i = 0; i < count && i <= MAX_LIST; i++)
+			elements = lappend(elements,
+							   makeConst(right, -1, InvalidOid, length,
+										 values[i], nulls[i], by_value));
+	}
+	if (elements == NIL || list_length(elements) > MAX_LIST)
+		return NULL;
+
+	foreach(lc, elements)
+		conditions = lappend(conditions,
+							 make_opclause(op->opno, BOOLOID, false,
+										   (Expr *) copyObject(linitial(op->args)),
+										   (Expr *) copyObject(lfirst(lc)),
+										   InvalidOid, InvalidOid));
+	return list_length(conditions) == 1 ? linitial(conditions) :
+		make_orclause(conditions);
+}
+
 /* ---- Queries ---- */
 
 static Expr *
@@ -609,7 +677,11 @@ respell(Node *node, SpellingContext *context)
 			result = respell_date((OpExpr *) node);
 	}
 	else if (IsA(node, ScalarArrayOpExpr))
+	{
 		result = respell_texts((ScalarArrayOpExpr *) node, context);
+		if (result == NULL)
+			result = respell_pseudonyms((ScalarArrayOpExpr *) node);
+	}
 	return result;
 }
 

@@ -149,8 +149,9 @@ SELECT public.plan('SELECT count(*) FROM release_a.person WHERE NOT pid = :prese
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid = (SELECT l.p FROM public.list l WHERE n = 7)');
 SELECT public.plan('SELECT * FROM release_a.person a JOIN release_a.event b USING (pid) WHERE pid = :present');
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid IN (:present)');
--- computed: lists, order, and what is not an equality
+-- a list is so many equalities (src/spelling.c)
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid IN (:present, :another)');
+-- computed: order, and what is not an equality
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid IS DISTINCT FROM :present');
 SELECT public.plan('SELECT * FROM release_a.person WHERE pid < :present');
 -- two releases' pids stay pseudonyms, on both sides
