@@ -35,6 +35,7 @@ OBJS = \
 	src/domain_call.o \
 	src/explain_gate.o \
 	src/ff1.o \
+	src/fellegi_sunter.o \
 	src/field.o \
 	src/field_message.o \
 	src/field_parse.o \
@@ -43,6 +44,10 @@ OBJS = \
 	src/key_file.o \
 	src/keyring.o \
 	src/linkkey.o \
+	src/link_compare.o \
+	src/link_engine.o \
+	src/link_model.o \
+	src/link_pack.o \
 	src/master_command.o \
 	src/master_command_parse.o \
 	src/master_key.o \
@@ -106,6 +111,8 @@ SQL_PARTS = \
 	sql/differencing.sql \
 	sql/linkage.sql \
 	sql/linkkey.sql \
+	sql/link_model.sql \
+	sql/link.sql \
 	sql/load.sql \
 	sql/person.sql \
 	sql/release.sql \

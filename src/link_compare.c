@@ -1,0 +1,1076 @@
+/*
+ * link_compare.c
+ *		Packing records for linkage, and comparing two of them.
+ *
+ * link_layout.h says what a packed record looks like.
+ */
+#include "link_compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "link_layout.h"
+#include "nhs_number_parse.h"
+#include "postcode_parse.h"
+#include "string_similarity.h"
+
+#define DAYS_PER_MONTH		30.4375
+#define DAYS_PER_YEAR		365.25
+
+/* ------------------------------------------------------------------------
+ * Names
+ * ------------------------------------------------------------------------
+ */
+
+static const char *const kind_names[] = {
+	[LINK_KIND_TEXT] = "text",
+	[LINK_KIND_FORENAME] = "forename",
+	[LINK_KIND_SURNAME] = "surname",
+	[LINK_KIND_DATE] = "date",
+	[LINK_KIND_POSTCODE] = "postcode",
+	[LINK_KIND_NHS_NUMBER] = "nhs_number",
+	[LINK_KIND_SEX] = "sex",
+	[LINK_KIND_NUMBER] = "number",
+	[LINK_KIND_FORENAME_SURNAME] = "forename_surname",
+	[LINK_KIND_NAME_PAIR] = "name_pair",
+	[LINK_KIND_SWAPPABLE_FORENAME] = "swappable_forename",
+	[LINK_KIND_SWAPPABLE_SURNAME] = "swappable_surname"
+};
+
+#define KIND(k)			(1u << LINK_KIND_##k)
+#define SWAPPABLE		(KIND(SWAPPABLE_FORENAME) | KIND(SWAPPABLE_SURNAME))
+#define NAMES			(KIND(FORENAME) | KIND(SURNAME) | SWAPPABLE)
+#define STRINGS			(KIND(TEXT) | NAMES)
+#define SINGLE			(STRINGS | KIND(DATE) | KIND(POSTCODE) | \
+						 KIND(NHS_NUMBER) | KIND(SEX) | KIND(NUMBER))
+#define EDITED			(STRINGS | KIND(DATE) | KIND(POSTCODE) | \
+						 KIND(NHS_NUMBER))
+
+static const struct
+{
+	const char *name;
+	unsigned	kinds;
+	bool		parameter;
+}			tests[] =
+{
+	[LINK_TEST_ELSE] = {"else", ~0u, false},
+	[LINK_TEST_EXACT] = {"exact", SINGLE | KIND(FORENAME_SURNAME), false},
+	[LINK_TEST_EXACT_OTHER] = {"exact_other", SINGLE & ~SWAPPABLE, false},
+	[LINK_TEST_JARO_WINKLER] = {"jaro_winkler", STRINGS | KIND(FORENAME_SURNAME), true},
+	[LINK_TEST_JARO] = {"jaro", STRINGS, true},
+	[LINK_TEST_LEVENSHTEIN] = {"levenshtein", EDITED, true},
+	[LINK_TEST_DAMERAU] = {"damerau", EDITED, true},
+	[LINK_TEST_OSA] = {"osa", EDITED, true},
+	[LINK_TEST_FIRST] = {"first", STRINGS, true},
+	[LINK_TEST_BEGINS] = {"begins", STRINGS, false},
+	[LINK_TEST_INITIAL] = {"initial", STRINGS, false},
+	[LINK_TEST_DOUBLE_METAPHONE] = {"double_metaphone", NAMES, false},
+	[LINK_TEST_SOUNDEX] = {"soundex", NAMES, false},
+	[LINK_TEST_DAYS] = {"days", KIND(DATE), true},
+	[LINK_TEST_MONTHS] = {"months", KIND(DATE), true},
+	[LINK_TEST_YEARS] = {"years", KIND(DATE), true},
+	[LINK_TEST_DAY_MONTH_SWAPPED] = {"day_month_swapped", KIND(DATE), false},
+	[LINK_TEST_TWO_PARTS] = {"two_parts", KIND(DATE), false},
+	[LINK_TEST_SECTOR] = {"sector", KIND(POSTCODE), false},
+	[LINK_TEST_DISTRICT] = {"district", KIND(POSTCODE), false},
+	[LINK_TEST_AREA] = {"area", KIND(POSTCODE), false},
+	[LINK_TEST_DIFFERENCE] = {"difference", KIND(NUMBER), true},
+	[LINK_TEST_SWAPPED] = {"swapped", KIND(FORENAME_SURNAME) | SWAPPABLE, false},
+	[LINK_TEST_SURNAME_EXACT] = {"surname_exact", KIND(FORENAME_SURNAME), false},
+	[LINK_TEST_FORENAME_EXACT] = {"forename_exact", KIND(FORENAME_SURNAME), false},
+	/* read by name in caredata_link_test() */
+	[LINK_TEST_PAIR] = {"", KIND(NAME_PAIR), true}
+};
+
+static const struct
+{
+	const char *name;
+	unsigned	kinds;
+}			transforms[] =
+{
+	[LINK_TRANSFORM_WHOLE] = {"whole", SINGLE},
+	[LINK_TRANSFORM_FIRST] = {"first", STRINGS},
+	[LINK_TRANSFORM_LAST] = {"last", STRINGS},
+	[LINK_TRANSFORM_LAST_WORD] = {"last_word", KIND(TEXT)},
+	[LINK_TRANSFORM_SOUNDEX] = {"soundex", NAMES},
+	[LINK_TRANSFORM_DOUBLE_METAPHONE] = {"double_metaphone", NAMES},
+	[LINK_TRANSFORM_YEAR] = {"year", KIND(DATE)},
+	[LINK_TRANSFORM_MONTH] = {"month", KIND(DATE)},
+	[LINK_TRANSFORM_DAY] = {"day", KIND(DATE)},
+	[LINK_TRANSFORM_SECTOR] = {"sector", KIND(POSTCODE)},
+	[LINK_TRANSFORM_DISTRICT] = {"district", KIND(POSTCODE)},
+	[LINK_TRANSFORM_AREA] = {"area", KIND(POSTCODE)}
+};
+
+static const char *const alike_names[] = {
+	[LINK_ALIKE_ELSE] = "different",
+	[LINK_ALIKE_MISSING] = "missing",
+	[LINK_ALIKE_FUZZY] = "fuzzy",
+	[LINK_ALIKE_CLOSE] = "close",
+	[LINK_ALIKE_EXACT] = "exact"
+};
+
+/* What makes the reading of two names crosswise cheaper than straight. */
+static const int alike_cost[] = {
+	[LINK_ALIKE_ELSE] = 6,
+	[LINK_ALIKE_MISSING] = 4,
+	[LINK_ALIKE_FUZZY] = 3,
+	[LINK_ALIKE_CLOSE] = 1,
+	[LINK_ALIKE_EXACT] = 0
+};
+
+#define COUNT(array)	((int) (sizeof(array) / sizeof((array)[0])))
+
+LinkKind
+caredata_link_kind(const char *name)
+{
+	int			i;
+
+	for (i = LINK_KIND_TEXT; i < COUNT(kind_names); i++)
+		if (strcmp(name, kind_names[i]) == 0)
+			return (LinkKind) i;
+	return LINK_KIND_UNRECOGNIZED;
+}
+
+LinkTest
+caredata_link_test(const char *name)
+{
+	int			i;
+
+	for (i = LINK_TEST_ELSE; i < LINK_TEST_PAIR; i++)
+		if (strcmp(name, tests[i].name) == 0)
+			return (LinkTest) i;
+	return LINK_TEST_UNRECOGNIZED;
+}
+
+/* "forename_exact_surname_close", with "swapped_" before it; -1 for others. */
+int
+caredata_link_pair_code(const char *name)
+{
+	char		expected[64];
+	int			code;
+
+	for (code = 0; code < LINK_PAIR_CODES; code++)
+	{
+		snprintf(expected, sizeof(expected), "%sforename_%s_surname_%s",
+				 code >= 25 ? "swapped_" : "",
+				 alike_names[code % 25 / 5], alike_names[code % 5]);
+		if (strcmp(name, expected) == 0)
+			return code;
+	}
+	return -1;
+}
+
+LinkTransform
+caredata_link_transform(const char *name)
+{
+	int			i;
+
+	for (i = LINK_TRANSFORM_WHOLE; i < COUNT(transforms); i++)
+		if (strcmp(name, transforms[i].name) == 0)
+			return (LinkTransform) i;
+	return LINK_TRANSFORM_UNRECOGNIZED;
+}
+
+bool
+caredata_link_test_suits(LinkTest test, LinkKind kind)
+{
+	return (tests[test].kinds & (1u << kind)) != 0;
+}
+
+bool
+caredata_link_test_has_parameter(LinkTest test)
+{
+	return tests[test].parameter;
+}
+
+bool
+caredata_link_transform_suits(LinkTransform transform, LinkKind kind)
+{
+	return (transforms[transform].kinds & (1u << kind)) != 0;
+}
+
+/* ------------------------------------------------------------------------
+ * The model
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+is_joint(const LinkComparison *comparison)
+{
+	return comparison->kind == LINK_KIND_FORENAME_SURNAME ||
+		comparison->kind == LINK_KIND_NAME_PAIR;
+}
+
+/* Whether it compares more values than one column on either side has. */
+static bool
+is_of_several(const LinkComparison *comparison)
+{
+	LinkKind	first;
+	LinkKind	second;
+
+	return comparison->nfields > 1 &&
+		!caredata_link_two_names(comparison->kind, &first, &second);
+}
+
+/* Whether a level's weight is moved by the frequency of that. */
+bool
+caredata_link_level_frequency(const LinkComparison *comparison, int level,
+							  LinkFrequencyOf of)
+{
+	const LinkLevel *row = &comparison->level[comparison->nlevels - 1 - level];
+	int			code = (int) row->parameter;
+
+	if (row->frequency_weight == 0 || row->test == LINK_TEST_ELSE)
+		return false;
+	switch (row->test)
+	{
+		case LINK_TEST_FORENAME_EXACT:
+			return of == LINK_FREQUENCY_FORENAME;
+		case LINK_TEST_SURNAME_EXACT:
+			return of == LINK_FREQUENCY_SURNAME;
+		case LINK_TEST_PAIR:
+			/* each of the two that agrees exactly, read straight */
+			return code < 25 &&
+				((of == LINK_FREQUENCY_FORENAME && code / 5 == LINK_ALIKE_EXACT) ||
+				 (of == LINK_FREQUENCY_SURNAME && code % 5 == LINK_ALIKE_EXACT));
+		default:
+			return of == LINK_FREQUENCY_VALUE;
+	}
+}
+
+bool
+caredata_link_two_names(LinkKind kind, LinkKind *first, LinkKind *second)
+{
+	bool		surname_first = kind == LINK_KIND_SWAPPABLE_SURNAME;
+
+	*first = surname_first ? LINK_KIND_SURNAME : LINK_KIND_FORENAME;
+	*second = surname_first ? LINK_KIND_FORENAME : LINK_KIND_SURNAME;
+	return surname_first || kind == LINK_KIND_SWAPPABLE_FORENAME ||
+		kind == LINK_KIND_FORENAME_SURNAME || kind == LINK_KIND_NAME_PAIR;
+}
+
+/* Forenames are compared with surnames, so all names have the same codes. */
+static void
+give_names_same_codes(LinkModel *model)
+{
+	bool		double_metaphone = false;
+	bool		soundex = false;
+	int			i;
+
+	for (i = 0; i < model->nfields; i++)
+	{
+		double_metaphone |= model->field[i].double_metaphone;
+		soundex |= model->field[i].soundex;
+	}
+	for (i = 0; i < model->nfields; i++)
+	{
+		bool		is_name = model->field[i].kind == LINK_KIND_FORENAME ||
+		model->field[i].kind == LINK_KIND_SURNAME;
+
+		model->field[i].double_metaphone = is_name && double_metaphone;
+		model->field[i].soundex = is_name && soundex;
+	}
+}
+
+bool
+caredata_link_lay_out(LinkModel *model)
+{
+	int			shift = 0;
+	int			of;
+	int			i;
+	int			j;
+
+	give_names_same_codes(model);
+	model->nslots = 0;
+	for (i = 0; i < model->ncomparisons; i++)
+	{
+		LinkComparison *c = &model->comparison[i];
+
+		c->bits = 1;
+		while ((1 << c->bits) < c->nlevels + 1)
+			c->bits++;
+		c->shift = shift;
+		shift += c->bits;
+
+		for (of = 0; of < LINK_FREQUENCIES; of++)
+		{
+			c->slot[of] = -1;
+			for (j = 0; j < c->nlevels; j++)
+				if (caredata_link_level_frequency(c, j, of))
+				{
+					c->slot[of] = model->nslots++;
+					break;
+				}
+		}
+		memset(c->pair_level, 0, sizeof(c->pair_level));
+		if (c->kind == LINK_KIND_NAME_PAIR)
+			for (j = 0; j < c->nlevels; j++)
+				if (c->level[j].test == LINK_TEST_PAIR)
+					c->pair_level[(int) c->level[j].parameter] =
+						(signed char) (c->nlevels - 1 - j);
+	}
+
+	model->nkeys = 0;
+	for (i = 0; i < model->nrules; i++)
+	{
+		LinkRule   *rule = &model->rule[i];
+
+		rule->left_key = rule->right_key = model->nkeys++;
+		for (j = 0; j < rule->nparts; j++)
+			if (rule->left[j].field != rule->right[j].field)
+			{
+				rule->right_key = model->nkeys++;
+				break;
+			}
+	}
+	return shift <= LINK_PATTERN_BITS;
+}
+
+/* ------------------------------------------------------------------------
+ * Reading records
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a value has the length that its kind asks for. */
+static bool
+value_fits(const LinkField *field, Value value)
+{
+	if (value.length == 0)
+		return false;
+	if (is_absent(value))
+		return value.bytes[0] >= LINK_MISSING && value.bytes[0] <= LINK_TOO_LONG;
+	switch (field->kind)
+	{
+		case LINK_KIND_TEXT:
+		case LINK_KIND_FORENAME:
+		case LINK_KIND_SURNAME:
+			{
+				size_t		prefix = string_prefix(field);
+				size_t		width = value.bytes[0];
+
+				return value.length > prefix && (width == 1 || width == 4) &&
+					(value.length - prefix) % width == 0 &&
+					(value.length - prefix) / width <= LINK_MAX_STRING;
+			}
+		case LINK_KIND_DATE:
+			return value.length == DATE_VALUE;
+		case LINK_KIND_NHS_NUMBER:
+			return value.length == NHS_NUMBER_DIGITS;
+		case LINK_KIND_POSTCODE:
+		case LINK_KIND_NUMBER:
+			return value.length == 8;
+		case LINK_KIND_SEX:
+			return value.length == 2;
+		default:
+			return false;
+	}
+}
+
+bool
+caredata_link_open(const LinkModel *model, const unsigned char *bytes,
+				   size_t length, LinkRecord *record)
+{
+	size_t		header = caredata_link_header_length(model);
+	int			i;
+
+	if (length < header || bytes[0] != RECORD_VERSION ||
+		bytes[1] != model->nfields || bytes[2] != model->nkeys ||
+		bytes[3] != model->nslots)
+		return false;
+	record->bytes = bytes;
+	record->length = length;
+	record->nfields = model->nfields;
+	record->nkeys = model->nkeys;
+	record->nslots = model->nslots;
+	record->ends = bytes + RECORD_FIXED;
+	record->keys = record->ends + 2 * model->nfields;
+	record->slots = record->keys + 8 * model->nkeys;
+	record->data = bytes + header;
+	for (i = 0; i < model->nfields; i++)
+	{
+		unsigned	start = i == 0 ? 0 : get_end(record, i - 1);
+
+		if (get_end(record, i) < start || get_end(record, i) > length - header ||
+			!value_fits(&model->field[i], get_value(record, i)))
+			return false;
+	}
+	return model->nfields > 0 &&
+		get_end(record, model->nfields - 1) == length - header;
+}
+
+LinkAbsence
+caredata_link_absence(const LinkRecord *record, int field)
+{
+	Value		value = get_value(record, field);
+
+	return is_absent(value) ? (LinkAbsence) value.bytes[0] : LINK_PRESENT;
+}
+
+int
+caredata_link_order(const LinkRecord *a, const LinkRecord *b, int field)
+{
+	Value		left = get_value(a, field);
+	Value		right = get_value(b, field);
+
+	if (left.length != right.length)
+		return left.length < right.length ? -1 : 1;
+	return memcmp(left.bytes, right.bytes, left.length);
+}
+
+int64_t
+caredata_link_key(const LinkRecord *record, int key)
+{
+	int64_t		value;
+
+	memcpy(&value, record->keys + 8 * key, 8);
+	return value;
+}
+
+double
+caredata_link_frequency(const LinkRecord *record, int slot)
+{
+	double		value;
+
+	memcpy(&value, record->slots + 8 * slot, 8);
+	return value;
+}
+
+int64_t
+caredata_link_slot_hash(const LinkModel *model, const LinkRecord *record,
+						int slot)
+{
+	int			i;
+	int			of;
+
+	for (i = 0; i < model->ncomparisons; i++)
+		for (of = 0; of < LINK_FREQUENCIES; of++)
+		{
+			const LinkComparison *c = &model->comparison[i];
+			uint64_t	hash = LINK_HASH_START;
+			int			first = 0;
+			int			last = is_joint(c) ? 1 : 0;
+
+			if (c->slot[of] != slot)
+				continue;
+			if (of == LINK_FREQUENCY_FORENAME)
+				last = 0;
+			else if (of == LINK_FREQUENCY_SURNAME)
+				first = 1;
+			for (; first <= last; first++)
+			{
+				Value		value = get_value(record, c->field[first]);
+
+				if (is_absent(value))
+					return 0;
+				value = essence(&model->field[c->field[first]], value);
+				hash = link_hash(hash, value.bytes, value.length);
+			}
+			return link_hash_end(hash);
+		}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Comparing values
+ * ------------------------------------------------------------------------
+ */
+
+/* A string value's characters; wide ones are copied to be aligned. */
+typedef struct Characters
+{
+	const uint8_t *narrow;		/* NULL if wide */
+	const uint32_t *wide;
+	size_t		length;
+} Characters;
+
+static void
+get_characters(const LinkField *field, Value value, uint32_t *buffer,
+			   Characters *characters)
+{
+	size_t		prefix = string_prefix(field);
+
+	characters->length = (value.length - prefix) / value.bytes[0];
+	characters->narrow = NULL;
+	characters->wide = NULL;
+	if (value.bytes[0] == 1)
+		characters->narrow = value.bytes + prefix;
+	else
+	{
+		memcpy(buffer, value.bytes + prefix, value.length - prefix);
+		characters->wide = buffer;
+	}
+}
+
+static void
+widen(Characters *characters, uint32_t *buffer)
+{
+	size_t		i;
+
+	if (characters->wide != NULL)
+		return;
+	for (i = 0; i < characters->length; i++)
+		buffer[i] = characters->narrow[i];
+	characters->wide = buffer;
+	characters->narrow = NULL;
+}
+
+/* Two values of one comparison, and what was computed of them already. */
+typedef struct Pair
+{
+	const LinkField *field;
+	Value		a;
+	Value		b;
+	bool		prepared;
+	Characters	left;
+	Characters	right;
+	double		jaro_winkler;	/* -1: not yet */
+	double		jaro;
+	uint32_t	left_buffer[LINK_MAX_STRING];
+	uint32_t	right_buffer[LINK_MAX_STRING];
+} Pair;
+
+static void
+pair_start(Pair *pair, const LinkField *field, Value a, Value b)
+{
+	pair->field = field;
+	pair->a = a;
+	pair->b = b;
+	pair->prepared = false;
+	pair->jaro_winkler = -1.0;
+	pair->jaro = -1.0;
+}
+
+/* The characters of both, of one width. */
+static void
+pair_prepare(Pair *pair)
+{
+	if (pair->prepared)
+		return;
+	pair->prepared = true;
+	switch (pair->field->kind)
+	{
+		case LINK_KIND_TEXT:
+		case LINK_KIND_FORENAME:
+		case LINK_KIND_SURNAME:
+			get_characters(pair->field, pair->a, pair->left_buffer, &pair->left);
+			get_characters(pair->field, pair->b, pair->right_buffer, &pair->right);
+			if ((pair->left.wide != NULL) != (pair->right.wide != NULL))
+			{
+				widen(&pair->left, pair->left_buffer);
+				widen(&pair->right, pair->right_buffer);
+			}
+			return;
+		case LINK_KIND_DATE:
+			pair->left.narrow = pair->a.bytes + 4;
+			pair->right.narrow = pair->b.bytes + 4;
+			pair->left.length = pair->right.length = DATE_DIGITS;
+			break;
+		case LINK_KIND_POSTCODE:
+			{
+				int64_t		left;
+				int64_t		right;
+
+				memcpy(&left, pair->a.bytes, 8);
+				memcpy(&right, pair->b.bytes, 8);
+				pair->left.length = caredata_postcode_format(left,
+															 (char *) pair->left_buffer);
+				pair->right.length = caredata_postcode_format(right,
+															  (char *) pair->right_buffer);
+				pair->left.narrow = (const uint8_t *) pair->left_buffer;
+				pair->right.narrow = (const uint8_t *) pair->right_buffer;
+				break;
+			}
+		default:
+			pair->left.narrow = pair->a.bytes;
+			pair->right.narrow = pair->b.bytes;
+			pair->left.length = pair->a.length;
+			pair->right.length = pair->b.length;
+			break;
+	}
+	pair->left.wide = pair->right.wide = NULL;
+}
+
+/* Calls the function for the width that both strings have. */
+#define SIMILARITY(pair, function, ...) \
+	((pair)->left.narrow != NULL ? \
+	 caredata_##function##_8((pair)->left.narrow, (pair)->left.length, \
+							 (pair)->right.narrow, (pair)->right.length \
+							 __VA_ARGS__) : \
+	 caredata_##function##_32((pair)->left.wide, (pair)->left.length, \
+							  (pair)->right.wide, (pair)->right.length \
+							  __VA_ARGS__))
+#define COMMA ,
+
+static double
+pair_jaro_winkler(Pair *pair)
+{
+	if (pair->jaro_winkler < 0)
+	{
+		pair_prepare(pair);
+		pair->jaro_winkler = SIMILARITY(pair, jaro_winkler,);
+	}
+	return pair->jaro_winkler;
+}
+
+static double
+pair_jaro(Pair *pair)
+{
+	if (pair->jaro < 0)
+	{
+		pair_prepare(pair);
+		pair->jaro = SIMILARITY(pair, jaro,);
+	}
+	return pair->jaro;
+}
+
+static bool
+first_agree(Pair *pair, size_t count)
+{
+	size_t		i;
+
+	pair_prepare(pair);
+	if (pair->left.length < count || pair->right.length < count)
+		return false;
+	for (i = 0; i < count; i++)
+		if (pair->left.narrow != NULL ?
+			pair->left.narrow[i] != pair->right.narrow[i] :
+			pair->left.wide[i] != pair->right.wide[i])
+			return false;
+	return true;
+}
+
+static bool
+is_exact(const LinkField *field, Value a, Value b)
+{
+	if (a.length != b.length)
+		return false;
+	if (is_string(field))
+	{
+		/* two strings of one length have equal codes if they are equal */
+		a = essence(field, a);
+		b = essence(field, b);
+	}
+	return memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+/* Whether the sets of codes, primary and alternate, have one in common. */
+static bool
+metaphones_meet(Value a, Value b)
+{
+	const unsigned char *left = a.bytes + 1;
+	const unsigned char *right = b.bytes + 1;
+	int			i;
+	int			j;
+
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++)
+			if (left[i * DOUBLE_METAPHONE_LENGTH] != 0 &&
+				memcmp(left + i * DOUBLE_METAPHONE_LENGTH,
+					   right + j * DOUBLE_METAPHONE_LENGTH, DOUBLE_METAPHONE_LENGTH) == 0)
+				return true;
+	return false;
+}
+
+static bool
+days_within(Value a, Value b, double most)
+{
+	int32_t		left;
+	int32_t		right;
+
+	memcpy(&left, a.bytes, 4);
+	memcpy(&right, b.bytes, 4);
+	if (left == INT32_MIN || right == INT32_MIN)
+		return false;
+	return fabs((double) left - (double) right) <= most;
+}
+
+static bool
+day_month_swapped(Value a, Value b)
+{
+	const unsigned char *left = a.bytes + 4;
+	const unsigned char *right = b.bytes + 4;
+
+	return memcmp(left, right, 4) == 0 &&
+		memcmp(left + 4, right + 6, 2) == 0 &&
+		memcmp(left + 6, right + 4, 2) == 0;
+}
+
+static bool
+two_parts_agree(Value a, Value b)
+{
+	const unsigned char *left = a.bytes + 4;
+	const unsigned char *right = b.bytes + 4;
+
+	return (memcmp(left, right, 4) == 0) + (memcmp(left + 4, right + 4, 2) == 0) +
+		(memcmp(left + 6, right + 6, 2) == 0) >= 2;
+}
+
+static bool
+postcodes_share(Value a, Value b, size_t (*format) (int64_t, char *))
+{
+	int64_t		left;
+	int64_t		right;
+	char		left_part[POSTCODE_MAX_LENGTH];
+	char		right_part[POSTCODE_MAX_LENGTH];
+	size_t		length;
+
+	memcpy(&left, a.bytes, 8);
+	memcpy(&right, b.bytes, 8);
+	length = format(left, left_part);
+	return format(right, right_part) == length &&
+		memcmp(left_part, right_part, length) == 0;
+}
+
+static bool
+numbers_within(Value a, Value b, double most)
+{
+	double		left;
+	double		right;
+
+	memcpy(&left, a.bytes, 8);
+	memcpy(&right, b.bytes, 8);
+	return fabs(left - right) <= most;
+}
+
+/* Whether two present values pass a test. */
+static bool
+passes(const LinkLevel *level, Pair *pair)
+{
+	int			bound = (int) level->parameter;
+
+	switch (level->test)
+	{
+		case LINK_TEST_ELSE:
+			return true;
+		case LINK_TEST_EXACT:
+		case LINK_TEST_EXACT_OTHER:
+			return is_exact(pair->field, pair->a, pair->b);
+		case LINK_TEST_JARO_WINKLER:
+			return pair_jaro_winkler(pair) >= level->parameter;
+		case LINK_TEST_JARO:
+			return pair_jaro(pair) >= level->parameter;
+		case LINK_TEST_LEVENSHTEIN:
+			pair_prepare(pair);
+			return SIMILARITY(pair, levenshtein_bounded, COMMA bound) <= bound;
+		case LINK_TEST_DAMERAU:
+			pair_prepare(pair);
+			return SIMILARITY(pair, damerau_bounded, COMMA bound) <= bound;
+		case LINK_TEST_OSA:
+			pair_prepare(pair);
+			return SIMILARITY(pair, osa_bounded, COMMA bound) <= bound;
+		case LINK_TEST_FIRST:
+			return first_agree(pair, (size_t) bound);
+		case LINK_TEST_BEGINS:
+			pair_prepare(pair);
+			return first_agree(pair, pair->left.length < pair->right.length ?
+							   pair->left.length : pair->right.length);
+		case LINK_TEST_INITIAL:
+			pair_prepare(pair);
+			return (pair->left.length == 1 || pair->right.length == 1) &&
+				first_agree(pair, 1);
+		case LINK_TEST_DOUBLE_METAPHONE:
+			return metaphones_meet(pair->a, pair->b);
+		case LINK_TEST_SOUNDEX:
+			{
+				size_t		at = soundex_offset(pair->field);
+
+				return pair->a.bytes[at] != 0 &&
+					memcmp(pair->a.bytes + at, pair->b.bytes + at,
+						   SOUNDEX_LENGTH) == 0;
+			}
+		case LINK_TEST_DAYS:
+			return days_within(pair->a, pair->b, level->parameter);
+		case LINK_TEST_MONTHS:
+			return days_within(pair->a, pair->b,
+							   level->parameter * DAYS_PER_MONTH);
+		case LINK_TEST_YEARS:
+			return days_within(pair->a, pair->b,
+							   level->parameter * DAYS_PER_YEAR);
+		case LINK_TEST_DAY_MONTH_SWAPPED:
+			return day_month_swapped(pair->a, pair->b);
+		case LINK_TEST_TWO_PARTS:
+			return two_parts_agree(pair->a, pair->b);
+		case LINK_TEST_SECTOR:
+			return postcodes_share(pair->a, pair->b,
+								   caredata_postcode_format_sector);
+		case LINK_TEST_DISTRICT:
+			return postcodes_share(pair->a, pair->b,
+								   caredata_postcode_format_district);
+		case LINK_TEST_AREA:
+			return postcodes_share(pair->a, pair->b,
+								   caredata_postcode_format_area);
+		case LINK_TEST_DIFFERENCE:
+			return numbers_within(pair->a, pair->b, level->parameter);
+		default:
+			return false;
+	}
+}
+
+/* Whether the two names of one record are those of the other, exchanged. */
+static bool
+is_swapped(const LinkModel *model, const LinkComparison *c,
+		   const LinkRecord *a, const LinkRecord *b)
+{
+	const LinkField *field = &model->field[c->field[0]];
+	Value		first_a = get_value(a, c->field[0]);
+	Value		second_a = get_value(a, c->field[1]);
+	Value		first_b = get_value(b, c->field[0]);
+	Value		second_b = get_value(b, c->field[1]);
+
+	return !is_absent(first_a) && !is_absent(second_a) &&
+		!is_absent(first_b) && !is_absent(second_b) &&
+		is_exact(field, first_a, second_b) && is_exact(field, second_a, first_b);
+}
+
+/* The level of a comparison of one column on either side. */
+static int
+level_of_one(const LinkModel *model, const LinkComparison *c,
+			 const LinkRecord *a, const LinkRecord *b)
+{
+	const LinkField *field = &model->field[c->field[0]];
+	Value		left = get_value(a, c->field[0]);
+	Value		right = get_value(b, c->field[0]);
+	Pair		pair;
+	int			i;
+
+	if (is_absent(left) || is_absent(right))
+		return -1;
+	if (c->level[0].test == LINK_TEST_EXACT && is_exact(field, left, right))
+		return c->nlevels - 1;
+	pair_start(&pair, field, left, right);
+	for (i = 0; i < c->nlevels; i++)
+		if (c->level[i].test == LINK_TEST_SWAPPED ?
+			is_swapped(model, c, a, b) : passes(&c->level[i], &pair))
+			return c->nlevels - 1 - i;
+	return 0;
+}
+
+/*
+ * The level where either side has several columns, such as the present and
+ * the former postcode: the best that any two of them reach.  Only "exact" is
+ * of the first columns, so that "exact_other" can stand below it.
+ */
+static int
+level_of_several(const LinkModel *model, const LinkComparison *c,
+				 const LinkRecord *a, const LinkRecord *b)
+{
+	bool		compared = false;
+	int			best = c->nlevels;	/* as a place in level[] */
+	int			i;
+	int			j;
+	int			k;
+
+	for (i = 0; i < c->nfields; i++)
+		for (j = 0; j < c->nfields; j++)
+		{
+			Value		left = get_value(a, c->field[i]);
+			Value		right = get_value(b, c->field[j]);
+			Pair		pair;
+
+			if (is_absent(left) || is_absent(right))
+				continue;
+			compared = true;
+			pair_start(&pair, &model->field[c->field[i]], left, right);
+			for (k = 0; k < best; k++)
+			{
+				if (c->level[k].test == LINK_TEST_EXACT && (i > 0 || j > 0))
+					continue;
+				if (passes(&c->level[k], &pair))
+					best = k;
+			}
+		}
+	if (!compared)
+		return -1;
+	return best < c->nlevels ? c->nlevels - 1 - best : 0;
+}
+
+static bool
+both_at_least(Pair *first, Pair *second, double least)
+{
+	return pair_jaro_winkler(first) >= least &&
+		pair_jaro_winkler(second) >= least;
+}
+
+static int
+level_of_forename_surname(const LinkModel *model, const LinkComparison *c,
+						  const LinkRecord *a, const LinkRecord *b)
+{
+	const LinkField *field = &model->field[c->field[0]];
+	Value		forename_a = get_value(a, c->field[0]);
+	Value		forename_b = get_value(b, c->field[0]);
+	Value		surname_a = get_value(a, c->field[1]);
+	Value		surname_b = get_value(b, c->field[1]);
+	bool		forenames = !is_absent(forename_a) && !is_absent(forename_b);
+	bool		surnames = !is_absent(surname_a) && !is_absent(surname_b);
+	bool		forename_exact;
+	bool		surname_exact;
+	Pair		forename;
+	Pair		surname;
+	int			i;
+
+	if (!forenames && !surnames)
+		return -1;
+	forename_exact = forenames && is_exact(field, forename_a, forename_b);
+	surname_exact = surnames && is_exact(field, surname_a, surname_b);
+	if (forenames)
+		pair_start(&forename, field, forename_a, forename_b);
+	if (surnames)
+		pair_start(&surname, field, surname_a, surname_b);
+	for (i = 0; i < c->nlevels; i++)
+	{
+		bool		passed = false;
+
+		switch (c->level[i].test)
+		{
+			case LINK_TEST_EXACT:
+				passed = forename_exact && surname_exact;
+				break;
+			case LINK_TEST_SWAPPED:
+				passed = is_swapped(model, c, a, b);
+				break;
+			case LINK_TEST_JARO_WINKLER:
+				passed = forenames && surnames &&
+					both_at_least(&forename, &surname, c->level[i].parameter);
+				break;
+			case LINK_TEST_SURNAME_EXACT:
+				passed = surname_exact;
+				break;
+			case LINK_TEST_FORENAME_EXACT:
+				passed = forename_exact;
+				break;
+			case LINK_TEST_ELSE:
+				passed = true;
+				break;
+			default:
+				break;
+		}
+		if (passed)
+			return c->nlevels - 1 - i;
+	}
+	return 0;
+}
+
+static LinkAlike
+alike(const LinkComparison *c, const LinkField *field, Value a, Value b)
+{
+	Pair		pair;
+
+	if (is_absent(a) || is_absent(b))
+		return LINK_ALIKE_MISSING;
+	if (is_exact(field, a, b))
+		return LINK_ALIKE_EXACT;
+	pair_start(&pair, field, a, b);
+	if (pair_jaro_winkler(&pair) >= c->close)
+		return LINK_ALIKE_CLOSE;
+	if (pair_jaro_winkler(&pair) >= c->fuzzy)
+		return LINK_ALIKE_FUZZY;
+	return LINK_ALIKE_ELSE;
+}
+
+/* Forename and surname at once; crosswise only where that is more alike. */
+static int
+level_of_name_pair(const LinkModel *model, const LinkComparison *c,
+				   const LinkRecord *a, const LinkRecord *b)
+{
+	const LinkField *field = &model->field[c->field[0]];
+	Value		forename_a = get_value(a, c->field[0]);
+	Value		forename_b = get_value(b, c->field[0]);
+	Value		surname_a = get_value(a, c->field[1]);
+	Value		surname_b = get_value(b, c->field[1]);
+	LinkAlike	forename = alike(c, field, forename_a, forename_b);
+	LinkAlike	surname = alike(c, field, surname_a, surname_b);
+	int			cost = alike_cost[forename] + alike_cost[surname];
+	int			swapped = 0;
+
+	if (cost > alike_cost[LINK_ALIKE_EXACT])
+	{
+		LinkAlike	crossed = alike(c, field, forename_a, surname_b);
+		LinkAlike	other = alike(c, field, surname_a, forename_b);
+
+		/* which of the two is called the forename does not depend on the side */
+		if (crossed < other)
+		{
+			LinkAlike	spare = crossed;
+
+			crossed = other;
+			other = spare;
+		}
+		/* two that are missing would hide that the others differ */
+		if (crossed != LINK_ALIKE_MISSING &&
+			alike_cost[crossed] + alike_cost[other] < cost)
+		{
+			forename = crossed;
+			surname = other;
+			swapped = 1;
+		}
+	}
+	if (forename == LINK_ALIKE_MISSING && surname == LINK_ALIKE_MISSING)
+		return -1;
+	return c->pair_level[25 * swapped + 5 * (int) forename + (int) surname];
+}
+
+int
+caredata_link_level(const LinkModel *model, int comparison,
+					const LinkRecord *a, const LinkRecord *b)
+{
+	const LinkComparison *c = &model->comparison[comparison];
+
+	if (c->kind == LINK_KIND_FORENAME_SURNAME)
+		return level_of_forename_surname(model, c, a, b);
+	if (c->kind == LINK_KIND_NAME_PAIR)
+		return level_of_name_pair(model, c, a, b);
+	if (is_of_several(c))
+		return level_of_several(model, c, a, b);
+	return level_of_one(model, c, a, b);
+}
+
+int64_t
+caredata_link_pattern(const LinkModel *model, const LinkRecord *a,
+					  const LinkRecord *b)
+{
+	int64_t		pattern = 0;
+	int			i;
+
+	for (i = 0; i < model->ncomparisons; i++)
+		pattern |= (int64_t) (caredata_link_level(model, i, a, b) + 1) <<
+			model->comparison[i].shift;
+	return pattern;
+}
+
+int
+caredata_link_pattern_level(const LinkComparison *comparison, int64_t pattern)
+{
+	return (int) ((pattern >> comparison->shift) &
+				  ((INT64_C(1) << comparison->bits) - 1)) - 1;
+}
+
+static bool
+keys_meet(const LinkRecord *a, int a_key, const LinkRecord *b, int b_key)
+{
+	int64_t		key = caredata_link_key(a, a_key);
+
+	return key != 0 && key == caredata_link_key(b, b_key);
+}
+
+bool
+caredata_link_found_earlier(const LinkModel *model, uint64_t rules,
+							const LinkRecord *a, const LinkRecord *b,
+							bool mirrored)
+{
+	int			i;
+
+	for (i = 0; i < model->nrules && rules != 0; i++, rules >>= 1)
+	{
+		const LinkRule *rule = &model->rule[i];
+
+		if ((rules & 1) == 0)
+			continue;
+		if (keys_meet(a, rule->left_key, b, rule->right_key) ||
+			(mirrored && rule->left_key != rule->right_key &&
+			 keys_meet(b, rule->left_key, a, rule->right_key)))
+			return true;
+	}
+	return false;
+}

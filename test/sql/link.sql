@@ -1,0 +1,238 @@
+-- Linking with a model: training, the pairs found, why, and bad input.
+\set VERBOSITY terse
+CREATE DATABASE regress_link;
+\c regress_link
+SET client_min_messages = warning;
+CREATE EXTENSION caredata;
+SELECT caredata.create_care_database() \gset
+\c regress_link
+SET client_min_messages = warning;
+
+-- 600 people in two files. In the second every ninth has a slip in the
+-- surname, every thirteenth one in the date, every fifteenth has moved, and
+-- every seventeenth has forename and surname exchanged. Every tenth person has
+-- a twin of another name at the same address.
+CREATE FUNCTION public.pick(n integer, what integer, choices integer) RETURNS integer
+	LANGUAGE sql IMMUTABLE RETURN (hashint8extended(n, what) & 1073741823) % choices;
+CREATE TABLE public.person AS
+SELECT n AS id,
+	(ARRAY['OLIVIA','GEORGE','AMELIA','HARRY','ISLA','NOAH','AVA','JACK','EMILY','LEO','GRACE','OSCAR','MIA',
+		   'ARTHUR','POPPY','MUHAMMAD','ELLA','FREDDIE','LILY','THEODORE'])[1 + pick(n, 1, 20)] AS forename,
+	(ARRAY['SMITH','JONES','TAYLOR','BROWN','WILLIAMS','WILSON','JOHNSON','DAVIES','PATEL','WRIGHT','WALKER','WHITE',
+		   'EDWARDS','GREEN','HALL','WOOD','HARRIS','LEWIS','MARTIN','JACKSON','CLARKE','CLARK','TURNER','HILL',
+		   'ROBERTS','COOPER','WARD','MORRIS','MOORE','KING'])[1 + pick(family, 2, 30)] AS surname,
+	date '1930-01-01' + pick(family, 3, 30000) AS date_of_birth,
+	format('M%s %s%s%s', 1 + pick(family, 4, 40), pick(family, 5, 10), substr('ABDEFGHJLN', 1 + pick(family, 6, 10), 1),
+		   substr('ABDEFGHJLNPQRSTUWXYZ', 1 + pick(family, 7, 20), 1)) AS postcode,
+	(1 + pick(n, 8, 2))::text AS sex
+FROM (SELECT n, CASE WHEN n % 10 = 0 THEN n - 1 ELSE n END AS family FROM generate_series(1, 600) n) f;
+CREATE TABLE public.gp AS
+SELECT 'g' || id AS record_id, forename, surname, date_of_birth, postcode, sex FROM public.person;
+CREATE TABLE public.hospital AS
+SELECT 'h' || id AS record_id, CASE WHEN id % 17 = 0 THEN surname ELSE forename END AS forename,
+	CASE WHEN id % 17 = 0 THEN forename WHEN id % 9 = 0 THEN surname || 'E' ELSE surname END AS surname,
+	CASE WHEN id % 13 = 0 THEN date_of_birth + 1 ELSE date_of_birth END AS date_of_birth,
+	CASE WHEN id % 15 = 0 THEN 'LS' || (1 + id % 20) || ' 4AP' ELSE postcode END AS postcode, sex
+FROM public.person WHERE id % 3 <> 0;
+
+CREATE FUNCTION public.make_model(name text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+	m integer := caredata.create_link_model(name, 'record_id');
+BEGIN
+	PERFORM caredata.add_link_comparison(m, 'forename', 'swappable_forename', '{forename,surname}', true);
+	PERFORM caredata.add_link_comparison(m, 'surname', 'swappable_surname', '{surname,forename}', true);
+	PERFORM caredata.add_link_comparison(m, 'birth', 'date', '{date_of_birth}');
+	PERFORM caredata.add_link_comparison(m, 'address', 'postcode', '{postcode}');
+	PERFORM caredata.add_link_comparison(m, 'sex', 'sex', '{sex}');
+	PERFORM caredata.add_link_relationship(m, 'twins', '{surname,birth,address}');
+	PERFORM caredata.add_link_relationship(m, 'twins of one sex', '{surname,birth,address,sex}');
+	PERFORM caredata.add_link_blocking(m, '{date_of_birth}');
+	PERFORM caredata.add_link_blocking(m, '{forename,surname}');
+	PERFORM caredata.add_link_blocking(m, '{forename,surname}', right_columns => '{surname,forename}');
+	PERFORM caredata.add_link_blocking(m, '{postcode,forename}', '{whole,first}', '{0,1}');
+	RETURN m;
+END $$;
+
+-- 1. All pairs of small tables.
+SELECT make_model('all pairs') AS m \gset
+SELECT caredata.train_link_model(:m, 'hospital', 'gp') AS run \gset
+SELECT state, trained_by, round((lambda * 400 * 600)::numeric, 0) AS expected_pairs,
+	minimum_probability BETWEEN 0.4 AND 0.5 AS chosen
+FROM caredata.link_model WHERE model_id = :m;
+SELECT operation, left_table, right_table, left_records, right_records, sampled_pairs, compared_pairs,
+	finished_at >= started_at AS finished
+FROM caredata.link_run WHERE run_id = :run;
+CREATE TABLE public.found AS SELECT * FROM caredata.link(:m, 'hospital', 'gp');
+SELECT count(*), count(*) FILTER (WHERE substr(left_id, 2) = substr(right_id, 2)) AS true_links,
+	bool_and(rule = 0), count(*) FILTER (WHERE close_match) AS close, min(gap) > 5 AS clear
+FROM found;
+SELECT left_id, right_id, round(weight) AS weight, probability > 0.99 AS sure
+FROM found WHERE left_id IN ('h10', 'h13', 'h17', 'h9') ORDER BY 1;
+-- the twin of h10 shares address and birth, and is no link
+SELECT step, element, agreement, round(weight::numeric, 1) AS weight, round(total::numeric, 1) AS total
+FROM caredata.explain_link(:m, 'hospital', 'h10', 'gp', 'g9');
+-- the last total is the weight of the link
+SELECT f.left_id, abs(e.total - f.weight) < 1e-5 AS same
+FROM found f, LATERAL (SELECT total FROM caredata.explain_link(:m, 'hospital', f.left_id, 'gp', f.right_id)
+					   ORDER BY step DESC LIMIT 1) e
+WHERE f.left_id IN ('h1', 'h17') ORDER BY 1;
+
+-- 2. By blocking, which finds the same.
+SELECT caredata.copy_link_model(:m) AS blocked \gset
+SELECT caredata.set_link_model(:blocked, all_pairs_limit => 0);
+SELECT caredata.train_link_model(:blocked, 'hospital', 'gp') AS run \gset
+SELECT rule, pairs, new_pairs, links FROM caredata.link_run_rule WHERE run_id = :run ORDER BY 1;
+CREATE TABLE public.found_blocked AS SELECT * FROM caredata.link(:blocked, 'hospital', 'gp');
+SELECT count(*), count(*) FILTER (WHERE substr(left_id, 2) = substr(right_id, 2)) AS true_links,
+	array_agg(DISTINCT rule) FROM found_blocked;
+SELECT rule, pairs, links, skipped_blocks FROM caredata.link_run_rule
+WHERE run_id = (SELECT max(run_id) FROM caredata.link_run) ORDER BY 1;
+
+-- 3. One table with itself: each pair once, whichever way round the rule holds.
+CREATE VIEW public.everybody AS SELECT * FROM gp UNION ALL SELECT * FROM hospital;
+SELECT make_model('one table') AS one \gset
+SELECT caredata.set_link_model(:one, all_pairs_limit => 0);
+SELECT caredata.train_link_model(:one, 'everybody') AS run \gset
+SELECT count(*), count(DISTINCT (left_id, right_id)), bool_and(left_id < right_id) AS ordered,
+	count(*) FILTER (WHERE substr(left_id, 2) = substr(right_id, 2)) AS true_links, count(gap)
+FROM caredata.link(:one, 'everybody');
+
+-- 4. The same input gives the same, whatever the plan.
+CREATE TABLE public.digest (settings text, digest text);
+DO $$
+DECLARE
+	setting text;
+	m integer;
+BEGIN
+	FOREACH setting IN ARRAY ARRAY['hash', 'merge', 'loop'] LOOP
+		PERFORM set_config('enable_hashjoin', (setting = 'hash')::text, true),
+			set_config('enable_mergejoin', (setting = 'merge')::text, true),
+			set_config('enable_nestloop', (setting = 'loop')::text, true),
+			set_config('enable_hashagg', (setting = 'hash')::text, true),
+			set_config('max_parallel_workers_per_gather', CASE setting WHEN 'hash' THEN '2' ELSE '0' END, true),
+			set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
+			set_config('min_parallel_table_scan_size', '0', true);
+		m := caredata.copy_link_model(1);
+		PERFORM caredata.train_link_model(m, 'hospital', 'gp');
+		INSERT INTO digest
+		SELECT setting, md5(string_agg(f::text, E'\n' ORDER BY n))
+		FROM caredata.link(m, 'hospital', 'gp') WITH ORDINALITY AS
+			f (left_id, right_id, weight, probability, pattern, rule, gap, close_match, n);
+	END LOOP;
+END $$;
+SELECT count(*), count(DISTINCT digest) FROM digest;
+
+-- 5. Splink's way of training.
+SELECT caredata.create_link_model('by rule', 'record_id') AS s \gset
+SELECT count(*) FROM (
+	SELECT caredata.add_link_comparison(:s, 'forename', 'forename', '{forename}', true),
+		caredata.add_link_comparison(:s, 'surname', 'surname', '{surname}', true),
+		caredata.add_link_comparison(:s, 'birth', 'date', '{date_of_birth}'),
+		caredata.add_link_comparison(:s, 'address', 'postcode', '{postcode}'),
+		caredata.add_link_blocking(:s, '{date_of_birth}', purpose => 'train'),
+		caredata.add_link_blocking(:s, '{postcode}', purpose => 'train'),
+		caredata.add_link_blocking(:s, '{surname,date_of_birth}', purpose => 'deterministic')) x;
+SELECT caredata.train_link_model(:s, 'hospital', 'gp', 'by_rule') AS run \gset
+SELECT round((lambda * 400 * 600)::numeric) AS expected_pairs, trained_by FROM caredata.link_model WHERE model_id = :s;
+SELECT c.name, l.level, round(l.m::numeric, 3) AS m, round(l.u::numeric, 4) AS u
+FROM caredata.link_model_level l
+JOIN caredata.link_model_comparison c ON c.model_id = l.model_id AND c.ordinal = l.comparison
+WHERE l.model_id = :s AND l.level IN (0, 4) ORDER BY l.comparison, l.level DESC;
+SELECT warning, comparison, level FROM caredata.link_run_warning WHERE run_id = :run ORDER BY 1, 2, 3;
+
+-- 6. Frequencies from a reference table, and of persons.
+CREATE TABLE public.surname_table (name text, share float8);
+INSERT INTO surname_table VALUES ('Smith', 0.01), ('SMITH', 0.002), ('Jones', 0.008), ('?', 0.5), (NULL, 0.1), ('Zzyzx', 0);
+SELECT caredata.copy_link_model(:s) AS f \gset
+SELECT caredata.use_link_frequencies(:f, 'surname', 'surname_table', 'name', 'share');
+SELECT slot, round(frequency::numeric, 4) FROM caredata.link_model_frequency WHERE model_id = :f ORDER BY 2;
+SELECT slot, part, round(unseen_frequency::numeric, 4) FROM caredata.link_model_slot WHERE model_id = :f;
+SELECT caredata.use_link_frequencies(:f, 'birth', 'surname_table', 'name', 'share');
+CREATE VIEW public.with_person AS SELECT e.*, substr(record_id, 2) AS person_id FROM everybody e;
+SELECT caredata.create_link_model('persons', 'record_id', 'person_id') AS p \gset
+SELECT caredata.add_link_comparison(:p, 'surname', 'surname', '{surname}', true),
+	caredata.add_link_comparison(:p, 'birth', 'date', '{date_of_birth}');
+SELECT caredata.train_link_model(:p, 'with_person') AS run \gset
+SELECT round(1 / min(frequency)) AS persons FROM caredata.link_model_frequency WHERE model_id = :p;
+
+-- 7. What is refused, by name.
+SELECT * FROM caredata.link(:f, 'hospital', 'gp');
+SELECT * FROM caredata.link(4711, 'hospital', 'gp');
+SELECT * FROM caredata.link(:m, 'hospital', 'gp', 1.5);
+SELECT caredata.train_link_model(:m, 'hospital', 'gp');
+SELECT make_model('bad input') AS b \gset
+SELECT caredata.train_link_model(:b, 'hospital', 'gp', 'by guess');
+SELECT caredata.train_link_model(:b, 'hospital', 'gp', sample_pairs => 1);
+CREATE TABLE public.nobody (LIKE gp);
+SELECT caredata.train_link_model(:b, 'nobody');
+SELECT caredata.train_link_model(:b, 'hospital', 'nobody');
+SELECT count(*) FROM caredata.link(:m, 'nobody', 'gp');
+SELECT count(*) FROM caredata.link(:m, 'nobody');
+CREATE VIEW public.no_sex AS SELECT record_id, forename, surname, date_of_birth, postcode FROM gp;
+SELECT caredata.train_link_model(:b, 'hospital', 'no_sex');
+CREATE VIEW public.no_id AS SELECT nullif(record_id, 'g7') AS record_id, forename, surname, date_of_birth, postcode, sex FROM gp;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'no_id');
+CREATE VIEW public.same_id AS SELECT CASE WHEN record_id < 'g3' THEN 'g' ELSE record_id END AS record_id, forename, surname,
+	date_of_birth, postcode, sex FROM gp;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'same_id');
+SELECT * FROM caredata.explain_link(:m, 'hospital', 'h0', 'gp', 'g9');
+-- a column without values, one without values of its kind, and long ones
+CREATE VIEW public.poor AS SELECT record_id, repeat(forename, 5000) AS forename, NULL::text AS surname,
+	'unknown' AS date_of_birth, postcode, sex FROM gp;
+SET client_min_messages = error;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'poor', 0.99);
+SELECT caredata.train_link_model(:b, 'hospital', 'poor') AS run \gset
+SELECT run_id = :run AS training, warning, comparison, detail FROM caredata.link_run_warning
+WHERE run_id >= :run - 1 ORDER BY 1, 2, 4;
+-- nothing that is not a number comes of it
+SELECT count(*) FILTER (WHERE m = 'NaN' OR u = 'NaN') AS nan, count(*) FILTER (WHERE m IS NULL) AS nulls
+FROM caredata.link_model_level WHERE model_id = :b;
+RESET client_min_messages;
+
+-- 8. One block of everybody is skipped and reported.
+CREATE TABLE public.same AS
+SELECT 's' || n AS record_id, 'JOHN' AS forename, 'SMITH' AS surname, date '1980-01-01' AS date_of_birth,
+	'M1 1AA' AS postcode, '1' AS sex FROM generate_series(1, 20000) n;
+SELECT count(*) FROM caredata.link(:blocked, 'same');
+SELECT rule, pairs, links, skipped_blocks, skipped_pairs FROM caredata.link_run_rule
+WHERE run_id = (SELECT max(run_id) FROM caredata.link_run) ORDER BY 1;
+SELECT rule, left_records, right_records, pairs, example_id FROM caredata.link_run_block ORDER BY 1;
+
+-- 9. Names that are not names of SQL.
+CREATE TABLE public."a'; drop --" ("x"") --" text, "s'p" text, "d%s" date);
+INSERT INTO public."a'; drop --" SELECT record_id, surname, date_of_birth FROM hospital;
+SELECT caredata.create_link_model('strange', 'x") --') AS q \gset
+SELECT caredata.add_link_comparison(:q, 'a%s''', 'surname', ARRAY['s''p'], true),
+	caredata.add_link_comparison(:q, 'b', 'date', '{d%s}'), caredata.add_link_blocking(:q, '{d%s}'),
+	caredata.set_link_model(:q, all_pairs_limit => 0);
+SET client_min_messages = error;
+SELECT caredata.train_link_model(:q, '"a''; drop --"') > 0 AS trained;
+RESET client_min_messages;
+SELECT count(*) FROM caredata.link(:q, '"a''; drop --"');
+
+-- 10. Who may: the linker, on tables that the linker may read.
+CREATE ROLE regress_link_linker;
+GRANT caredata_linker TO regress_link_linker;
+CREATE ROLE regress_link_other;
+GRANT SELECT ON gp, hospital TO regress_link_other;
+SET ROLE regress_link_linker;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'gp');
+RESET ROLE;
+GRANT SELECT ON gp, hospital TO regress_link_linker;
+SET ROLE regress_link_linker;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'gp');
+SELECT caredata.copy_link_model(:m) AS c \gset
+SELECT caredata.train_link_model(:c, 'hospital', 'gp') > 0 AS trained;
+SELECT count(*) > 5 AS explained FROM caredata.explain_link(:c, 'hospital', 'h10', 'gp', 'g10');
+UPDATE caredata.link_model_level SET m = 1;
+RESET ROLE;
+SET ROLE regress_link_other;
+SELECT count(*) FROM caredata.link(:m, 'hospital', 'gp');
+SELECT caredata.train_link_model(:c, 'hospital', 'gp');
+SELECT caredata.explain_link(:m, 'hospital', 'h10', 'gp', 'g10');
+SELECT caredata.store_link_levels(:c, NULL, NULL);
+RESET ROLE;
+
+\c postgres
+DROP DATABASE regress_link;
+DROP ROLE regress_link_linker, regress_link_other;
