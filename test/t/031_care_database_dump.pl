@@ -103,6 +103,12 @@ $new->command_ok(
 	[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-f', $dump ],
 	'restored into a new cluster');
 is($new->safe_psql('care', $catalogue), $before, 'and is the same');
+is( $new->safe_psql(
+		'care',
+		q{SELECT count(*) FILTER (WHERE has_function_privilege('public', f, 'EXECUTE')), count(*) > 20
+		  FROM caredata.counting_functions() f}),
+	'0|t',
+	'what counts rows is closed in the restored database');
 
 # It goes on as a care database.
 my ($status, undef, $error) =
