@@ -156,7 +156,7 @@ BEGIN
 				  HINT = 'link_authorities() shows by whom.';
 	END IF;
 	PERFORM caredata.require_another_person(asked.requested_by, 'a link authority cannot be approved');
-	IF asked.ends_on < CURRENT_DATE THEN
+	IF asked.ends_on < caredata.today() THEN
 		RAISE EXCEPTION 'term of link authority % is over', authority
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Request another one.';
@@ -198,8 +198,8 @@ BEGIN ATOMIC
 	SELECT a.authority_id,
 		   CASE WHEN a.revoked_at IS NOT NULL THEN 'revoked'
 				WHEN a.approved_at IS NULL THEN 'requested'
-				WHEN a.ends_on < CURRENT_DATE THEN 'over'
-				WHEN a.starts_on > CURRENT_DATE THEN 'approved'
+				WHEN a.ends_on < caredata.today() THEN 'over'
+				WHEN a.starts_on > caredata.today() THEN 'approved'
 				ELSE 'live' END,
 		   f.name, t.name, a.role_name, a.purpose, a.starts_on, a.ends_on,
 		   a.requested_by, a.approved_by, a.revoked_by,
@@ -246,7 +246,7 @@ BEGIN
 	SELECT a.authority_id INTO authority FROM caredata.link_authority a
 	WHERE a.from_release = translate_all.from_release AND a.to_release = translate_all.to_release
 	  AND a.approved_at IS NOT NULL AND a.revoked_at IS NULL
-	  AND CURRENT_DATE BETWEEN a.starts_on AND a.ends_on
+	  AND caredata.today() BETWEEN a.starts_on AND a.ends_on
 	  AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = a.role_name
 				  AND pg_has_role(who[cardinality(who)], r.oid, 'USAGE'))
 	ORDER BY a.authority_id LIMIT 1

@@ -154,15 +154,15 @@ SELECT caredata.translate('00000000000000000000000000000000', :a, :b);
 SET SESSION AUTHORIZATION regress_guardian;
 SELECT caredata.resume_release(:b);
 RESET SESSION AUTHORIZATION;
-UPDATE caredata.link_authority SET ends_on = CURRENT_DATE - 1 WHERE authority_id = :authority;
+UPDATE caredata.link_authority SET ends_on = caredata.today() - 1 WHERE authority_id = :authority;
 SET SESSION AUTHORIZATION regress_alice;
 SELECT caredata.translate(a, :a, :b) FROM public.p WHERE n = 5;
 RESET SESSION AUTHORIZATION;
-UPDATE caredata.link_authority SET starts_on = CURRENT_DATE + 1, ends_on = CURRENT_DATE + 2 WHERE authority_id = :authority;
+UPDATE caredata.link_authority SET starts_on = caredata.today() + 1, ends_on = caredata.today() + 2 WHERE authority_id = :authority;
 SET SESSION AUTHORIZATION regress_alice;
 SELECT caredata.translate(a, :a, :b) FROM public.p WHERE n = 5;
 RESET SESSION AUTHORIZATION;
-UPDATE caredata.link_authority SET starts_on = CURRENT_DATE WHERE authority_id = :authority;
+UPDATE caredata.link_authority SET starts_on = caredata.today() WHERE authority_id = :authority;
 SET SESSION AUTHORIZATION regress_alice;
 SELECT caredata.translate(a, :a, :b) = b AS same_person FROM public.p WHERE n = 5;
 -- an attempt that is rolled back leaves no row, and a read-only one is refused

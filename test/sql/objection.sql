@@ -115,12 +115,27 @@ RESET SESSION AUTHORIZATION;
 SELECT * FROM caredata.national_list_status();
 SET SESSION AUTHORIZATION regress_linker;
 SELECT count(*), min(length(r)), max(length(r)), min(r), bool_and(r ~ '^[0-9]{10},$') FROM caredata.national_list_request() r;
+-- byte for byte, as the service wants it: a comma and a line feed
+\copy (SELECT r FROM caredata.national_list_request() r LIMIT 2) TO PROGRAM 'od -An -v -c'
 SELECT caredata.import_national_list(now());
 RESET SESSION AUTHORIZATION;
 INSERT INTO care_landing.national_list SELECT n::text || ',' FROM regress_number WHERE i <> 14 AND i <> 8 AND i <= 20;
 INSERT INTO care_landing.national_list VALUES ('999 000 0018'), ('9990000019,');
 SELECT caredata.import_national_list(now());
 DELETE FROM care_landing.national_list WHERE nhs_number = '9990000019,';
+-- the answer as it may come: with and without comma, with carriage returns, with
+-- a last line that does not end
+BEGIN;
+DELETE FROM care_landing.national_list;
+\copy care_landing.national_list FROM PROGRAM 'printf "9990000018,\r\n9990000026\r\n9990000034,"'
+SELECT caredata.import_national_list(now(), 100) > 0 AS imported;
+SELECT allowed, count(*) FROM care_identity.national_check GROUP BY allowed ORDER BY allowed;
+ROLLBACK;
+BEGIN;
+DELETE FROM care_landing.national_list;
+\copy care_landing.national_list FROM PROGRAM 'printf "9990000018,\n\n9990000026,\n"'
+SELECT caredata.import_national_list(now(), 100);
+ROLLBACK;
 SELECT caredata.import_national_list(NULL);
 SELECT caredata.import_national_list(now() + interval '1 hour');
 SELECT caredata.import_national_list(now(), max_withheld_percent => 10);
