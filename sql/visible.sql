@@ -168,9 +168,10 @@ BEGIN
 								ELSE k.kind END
 					  FROM caredata.release r
 					  JOIN caredata.objection_kind k
-						ON caredata.objection_applies(k.kind, applying_kinds.setting,
-													  r.identifiability, r.legal_basis,
-													  caredata.exemption_in_force(r))
+						-- what no rule speaks of is withheld
+						ON coalesce((caredata.deciding_rule(k.kind, applying_kinds.setting,
+															r.identifiability, r.legal_basis,
+															caredata.exemption_in_force(r))).applies, true)
 					 WHERE r.release_id = applying_kinds.release_id
 					UNION ALL
 					SELECT 'roll-out'
@@ -348,22 +349,26 @@ BEGIN
 	PERFORM caredata.lock_visible_sets();
 
 	-- one set for all settings of a release to which the same kinds apply
-	INSERT INTO caredata.visible_set
-		(release_id, kinds, version, chunks, persons, visible_persons)
-	SELECT n.release_id, n.kinds, nextval('caredata.visible_version'), 0, 0, 0
-	  FROM (SELECT DISTINCT r.release_id, caredata.applying_kinds(r.release_id, t.setting) AS kinds
-			  FROM unnest(write_visible_sets.release_ids) AS r (release_id)
-			 CROSS JOIN unnest(caredata.care_settings()) AS t (setting)) n
-	 WHERE NOT EXISTS (SELECT FROM caredata.visible_set s
-						WHERE s.release_id = n.release_id AND s.kinds = n.kinds);
-
+	WITH wanted AS MATERIALIZED (
+		SELECT r.release_id, t.setting, caredata.applying_kinds(r.release_id, t.setting) AS kinds
+		  FROM unnest(write_visible_sets.release_ids) AS r (release_id)
+		 CROSS JOIN unnest(caredata.care_settings()) AS t (setting)
+	), made AS (
+		INSERT INTO caredata.visible_set AS s
+			(release_id, kinds, version, chunks, persons, visible_persons)
+		SELECT n.release_id, n.kinds, nextval('caredata.visible_version'), 0, 0, 0
+		  FROM (SELECT DISTINCT w.release_id, w.kinds FROM wanted w) n
+		 WHERE NOT EXISTS (SELECT FROM caredata.visible_set s
+							WHERE s.release_id = n.release_id AND s.kinds = n.kinds)
+		RETURNING s.set_id, s.release_id, s.kinds
+	)
 	INSERT INTO caredata.visible_setting AS v (release_id, setting, set_id)
-	SELECT r.release_id, t.setting, s.set_id
-	  FROM unnest(write_visible_sets.release_ids) AS r (release_id)
-	 CROSS JOIN unnest(caredata.care_settings()) AS t (setting)
-	  JOIN caredata.visible_set s
-		ON s.release_id = r.release_id
-	   AND s.kinds = caredata.applying_kinds(r.release_id, t.setting)
+	SELECT w.release_id, w.setting, s.set_id
+	  FROM wanted w
+	  JOIN (SELECT o.set_id, o.release_id, o.kinds FROM caredata.visible_set o
+			UNION ALL
+			SELECT m.set_id, m.release_id, m.kinds FROM made m) s
+		ON s.release_id = w.release_id AND s.kinds = w.kinds
 	ON CONFLICT (release_id, setting) DO UPDATE
 	   SET set_id = excluded.set_id
 	 WHERE v.set_id <> excluded.set_id;
