@@ -96,6 +96,40 @@ $old->safe_psql('region', q(
 									  WHERE person_id = 4), 'local');
 	GRANT open_reader, over_reader, stopped_reader TO alice;));
 
+# What people decided: rules, a cohort, purposes, the roll-out, amendments, a
+# bar, an accepted risk.
+$old->safe_psql('region', q(
+	SELECT caredata.set_objection_rule('local', NULL, 'anonymised', NULL, NULL, true, 'Board');
+	SELECT caredata.define_purpose('insurance', 'Pricing', 'local policy');
+	SELECT caredata.record_objection('9990000999', 'purpose', purpose => 'insurance', proxy => 'parent');
+	INSERT INTO care.practice (practice_code, name) VALUES ('Y90001', 'One');
+	SELECT caredata.pause_rollout('{Y90001}', 'complaint');
+	INSERT INTO care_landing.cohort VALUES ('9990000999');
+	SELECT caredata.import_cohort('clinic', 'A clinic');
+	SELECT caredata.bar_organisation('QYY', 'sold the data on');
+	SELECT caredata.create_release(1, 'other', 'Planning', 'public_task', 'anonymised', purpose_code => 'insurance');
+	SELECT caredata.permit_dataset(4, 'person', '{sex}');
+	SELECT caredata.permit_column(1, 'person', 'death_year', 'keep');
+	SET SESSION AUTHORIZATION guardian;
+	SELECT caredata.approve_release(4, accept_differencing => 'visit');
+	SELECT caredata.approve_amendment(1, accept_differencing => 'visit');
+	RESET SESSION AUTHORIZATION;
+	SELECT caredata.permit_column(1, 'person', 'death_month', 'keep');));
+my $decided = q(
+	SELECT 'rule', to_jsonb(t) FROM caredata.objection_rule t WHERE origin = 'local'
+	UNION ALL SELECT 'rule change', to_jsonb(t) FROM caredata.objection_rule_change t
+	UNION ALL SELECT 'purpose', to_jsonb(t) FROM caredata.purpose t
+	UNION ALL SELECT 'objection', to_jsonb(t) FROM care_identity.objection t
+	UNION ALL SELECT 'roll-out', to_jsonb(t) FROM caredata.rollout_event t
+	UNION ALL SELECT 'cohort', to_jsonb(t) FROM caredata.cohort t
+	UNION ALL SELECT 'member', to_jsonb(t) FROM care_identity.cohort_member t
+	UNION ALL SELECT 'bar', to_jsonb(t) FROM caredata.barred_organisation t
+	UNION ALL SELECT 'accepted', to_jsonb(t) FROM caredata.differencing_acceptance t
+	UNION ALL SELECT 'amendment', to_jsonb(t) FROM caredata.release_amendment t
+	UNION ALL SELECT 'amended', to_jsonb(t) FROM caredata.release_amendment_column t
+	UNION ALL SELECT 'register', to_jsonb(t) FROM caredata.release_register() t
+	ORDER BY 1, 2);
+
 my $query = q(SELECT pid, birth_year, sex, epikey, epistart, diag_01
 			  FROM open.person JOIN open.apc_episode USING (pid) ORDER BY diag_01);
 my $before = as_user($old, 'alice', $query);
@@ -178,6 +212,16 @@ is($new->safe_psql('region', q(
 is($new->safe_psql('region', 'SELECT count(*) FROM caredata.check_visible_sets()'),
 	'0', 'the restored sets are what they would be if they were built anew');
 
+is($new->safe_psql('region', $decided), $old->safe_psql('region', $decided),
+	'all that people decided has travelled');
+is(scalar(grep { /^accepted/ } split /\n/, $old->safe_psql('region', $decided)), 3, 'three accepted risks among it');
+is($new->safe_psql('region', q(
+		SET SESSION AUTHORIZATION guardian;
+		SELECT caredata.approve_amendment(1))), '3', 'a proposed amendment can be approved');
+like(as_user($new, 'alice', 'SELECT death_month FROM open.person LIMIT 1'), qr/^$/, 'and shows its column');
+like(($new->psql('region', q(SELECT caredata.create_agreement('A-2', 'x', 'QYY', 'x', '2024-04-01', '2099-03-31'))))[2],
+	qr/organisation "QYY" is barred/, 'a barred organisation is barred');
+
 # the lifecycle goes on
 $new->safe_psql('region', q(
 	SELECT caredata.record_objection((SELECT nhs_number::text FROM care_identity.identity
@@ -189,7 +233,7 @@ is(as_user($new, 'alice', 'SELECT count(*) FROM stopped.person'), '6',
 	'the suspended release can be resumed');
 is($new->safe_psql('region', q(
 		SELECT caredata.create_release(1, 'another', 'Planning', 'public_task'))),
-	'4', 'a new release gets a number that was never used');
+	'5', 'a new release gets a number that was never used');
 is($new->safe_psql('region', q(SELECT string_agg(state, ' ') FROM caredata.release_history(3))),
 	'draft approved active suspended active', 'the history travelled');
 
