@@ -514,26 +514,6 @@ caredata_clk_tokens(const ClkFeature *feature, ClkWork *work, ClkText value,
 	return each_token(feature, work, value, callback, arg);
 }
 
-static void
-no_token(void *arg, const uint8_t *token, size_t length, int bits)
-{
-	(void) arg;
-	(void) token;
-	(void) length;
-	(void) bits;
-}
-
-ClkStatus
-caredata_clk_check_value(const ClkFeature *feature, ClkWork *work,
-						 ClkText value)
-{
-	size_t		length;
-
-	if (feature->comparison == CLK_NUMERIC)
-		return caredata_clk_tokens(feature, work, value, no_token, NULL);
-	return normal_value(feature, work, value, 0, &length);
-}
-
 /* ------------------------------------------------------------------------
  * Bits
  * ------------------------------------------------------------------------
@@ -708,7 +688,12 @@ static const char *
 plan_feature(const ClkSchema *schema, ClkFeature *feature)
 {
 	if (feature->ignored)
+	{
+		/* its values may salt, whatever they are */
+		memset(feature, 0, sizeof(*feature));
+		feature->ignored = true;
 		return NULL;
+	}
 	if (feature->bits < 1 || feature->bits > CLK_MAX_FEATURE_BITS)
 		return "the number of bits must be from 1 to 8192";
 	if (feature->hash == CLK_BLAKE &&

@@ -191,13 +191,6 @@ extern ClkStatus caredata_clk_encode(const ClkSchema *schema,
 									 const uint8_t *seed, uint8_t *out,
 									 int *feature);
 
-/*
- * Is a value one that the feature's format takes?  For a caller that leaves
- * others out.
- */
-extern ClkStatus caredata_clk_check_value(const ClkFeature *feature,
-										  ClkWork *work, ClkText value);
-
 /* The tokens of a value, for tests: calls back with each token and its bits. */
 typedef void (*ClkTokenCallback) (void *arg, const uint8_t *token,
 								  size_t length, int bits);

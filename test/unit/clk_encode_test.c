@@ -479,10 +479,19 @@ dates(void)
 }
 
 static void
+no_token(void *arg, const uint8_t *token, size_t length, int bits)
+{
+	(void) arg;
+	(void) token;
+	(void) length;
+	(void) bits;
+}
+
+static void
 check_value(const ClkFeature *feature, ClkText value, ClkStatus expected,
 			const char *what)
 {
-	ClkStatus	status = caredata_clk_check_value(feature, work, value);
+	ClkStatus	status = caredata_clk_tokens(feature, work, value, no_token, NULL);
 
 	if (!ok(status == expected, "value: %s", what))
 		printf("# %s\n", caredata_clk_status_text(status));
