@@ -48,6 +48,7 @@ my @groups = (
 		  index_build_vs_text_hex index_build_vs_integer index_size_vs_text_hex
 		  index_size_vs_integer)
 	],
+	[ \&measure_clks, qw(clk_build_thousand_per_second clk_dice_million_per_second) ],
 	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
 		\&measure_releases, qw(rls_aggregate_vs_unprotected
@@ -118,7 +119,8 @@ sub take_turns
 
 # report NAME, unit => ..., better => 'higher' or 'lower', goal => ...,
 # ours => [...], other => [...].  Both are costs (lower is better) unless
-# "speed" is true.  The ratio is ours / other; where "higher" is better and
+# "speed" is true.  A row with "rate" has no other, and its own figure is the
+# ratio.  The ratio is ours / other; where "higher" is better and
 # the figures are costs it is other / ours, that is, how many times faster.
 sub report
 {
@@ -155,7 +157,7 @@ sub report
 		better => $row{better},
 		ours => round(median(@{ $row{ours} })),
 		other => $row{other} ? round(median(@{ $row{other} })) : undef,
-		ratio => $row{other} ? round($figure) : undef,
+		ratio => $row{other} || $row{rate} ? round($figure) : undef,
 		ratio_of_best => $row{other} ? round($best) : undef,
 		spread => [ round($judged[0]), round($judged[-1]) ],
 		goal => $row{goal} + 0,
@@ -490,6 +492,85 @@ SQL
 # into the same table with the same indexes, which neither checks nor links.
 # Once into an empty database, where every person is new, and once into one
 # that has seen each of them in the month before.
+# CLKs of made-up people: how many a process makes, and how many pairs it
+# compares, in a second.
+sub measure_clks
+{
+	my ($want) = @_;
+	my $encoded = $records / 5;
+	my $compared = 30_000;
+
+	say_step "CLKs: $encoded records, $compared with $compared";
+	Session->new('postgres')->run('CREATE DATABASE bench_clk');
+	my $s = Session->new('bench_clk');
+	my $feature = sub {
+		my ($identifier, $format, $comparison, $bits) = @_;
+		return qq({"identifier": "$identifier", "format": $format, "hashing": {"comparison": $comparison, "strategy": {"bitsPerFeature": $bits}}});
+	};
+	my $bigrams = '{"type": "ngram", "n": 2}';
+	my $positions = '{"type": "ngram", "n": 1, "positional": true}';
+	my $features = join(', ',
+		$feature->('forename', '{"type": "string"}', $bigrams, 160),
+		$feature->('surname', '{"type": "string"}', $bigrams, 160),
+		$feature->('dob', '{"type": "date", "format": "%Y-%m-%d"}', $positions, 160),
+		$feature->('sex', '{"type": "enum", "values": ["1", "2"]}', '{"type": "exact"}', 20),
+		$feature->('postcode', '{"type": "string"}', $positions, 120));
+
+	# names are letters of a hash, 1,000 forenames and 20,000 surnames of 5 to 9
+	$s->run(<<SQL);
+CREATE EXTENSION caredata;
+SELECT caredata.create_clk_schema('bench', '{"version": 3, "clkConfig": {"l": 1024, "kdf": {"type": "HKDF"}}, "features": [$features]}');
+SELECT caredata.create_clk_project('bench', 'bench', 'benchmark', CURRENT_DATE + 3, accept => ARRAY['unhardened']);
+CREATE ROLE bench_guardian SUPERUSER;
+SET SESSION AUTHORIZATION bench_guardian;
+SELECT caredata.approve_clk_project('bench');
+RESET SESSION AUTHORIZATION;
+CREATE FUNCTION letters(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+	\$\$ SELECT substr(translate(md5(n::text), '0123456789', 'NORSTILEYW'), 1, 5 + (n % 5)::integer) \$\$;
+CREATE TABLE person AS SELECT n AS id, upper(letters(n * 7919 % 1000)) AS forename, upper(letters(1000 + n * 104729 % 20000)) AS surname,
+	to_char(date '1930-01-01' + (n * 15485863 % 33000)::integer, 'YYYY-MM-DD') AS dob, (1 + n % 2)::text AS sex,
+	'LS' || n % 29 || ' ' || n % 10 || upper(substr(letters(n % 500), 1, 2)) AS postcode
+FROM generate_series(1::bigint, $encoded) n;
+VACUUM (FREEZE, ANALYZE) person;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+CREATE TABLE one AS SELECT id::text AS record_id, caredata.clk_of('bench', id::text, forename, surname, dob, sex, postcode) AS clk
+	FROM person WHERE id <= $compared;
+CREATE TABLE other AS SELECT id::text AS record_id, caredata.clk_of('bench', id::text, forename, surname, dob, sex, postcode) AS clk
+	FROM person WHERE id > $encoded - $compared;
+VACUUM (FREEZE, ANALYZE) one, other;
+SQL
+	# what is compared is right: a sample, pair by pair
+	my $wrong = $s->run(<<SQL);
+CREATE TABLE few AS SELECT * FROM one LIMIT 300;
+SELECT count(*) FROM ((SELECT f.record_id, o.record_id, caredata.dice(f.clk, o.clk) FROM few f, other o WHERE caredata.dice(f.clk, o.clk) >= 0.75
+	EXCEPT ALL SELECT * FROM caredata.dice_join('few', 'other', 0.75))
+	UNION ALL (SELECT * FROM caredata.dice_join('few', 'other', 0.75)
+	EXCEPT ALL SELECT f.record_id, o.record_id, caredata.dice(f.clk, o.clk) FROM few f, other o WHERE caredata.dice(f.clk, o.clk) >= 0.75)) x
+SQL
+	die "dice_join() and dice() differ in $wrong pairs\n" if $wrong;
+
+	my %time = take_turns($rounds,
+		a_build => sub { $s->milliseconds("SELECT count(caredata.clk_of('bench', id::text, forename, surname, dob, sex, postcode)) FROM person") },
+		b_dice => sub { $s->milliseconds("SELECT count(*) FROM caredata.dice_join('one', 'other', 0.8)") });
+
+	report(
+		'clk_build_thousand_per_second',
+		unit => 'thousand/s',
+		better => 'higher',
+		goal => 60,
+		rate => 1,
+		ours => [ map { $encoded / $_ } @{ $time{a_build} } ]) if $want->{clk_build_thousand_per_second};
+	report(
+		'clk_dice_million_per_second',
+		unit => 'million/s',
+		better => 'higher',
+		goal => 100,
+		rate => 1,
+		ours => [ map { $compared * $compared / 1000 / $_ } @{ $time{b_dice} } ]) if $want->{clk_dice_million_per_second};
+	return;
+}
+
 sub measure_load
 {
 	my ($want) = @_;
