@@ -165,7 +165,7 @@ $(shell mkdir -p src)
 endif
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
-.PHONY: test properties pg-upgrade sanitize demo demo-stop bench matrix fuzz \
+.PHONY: test properties pg-upgrade valgrind sanitize demo demo-stop bench matrix fuzz \
 	core-regress long-test bench-large dist
 
 test:
@@ -176,6 +176,14 @@ properties:
 
 sanitize:
 	CAREDATA_SANITIZE=address,undefined $(TOP)test/run regress isolation pgtap
+
+# what touches memory by hand: keys, types, bitmaps, and who may see what
+valgrind:
+	CAREDATA_VALGRIND=yes CAREDATA_TEST_LIMIT=7200 \
+	REGRESS="$${REGRESS:-keyring handle key_generation key_destruction \
+		repseudonymise pseudonym one_way format_preserving date_shift \
+		compat_digest quota link_authority reidentification nhs_number \
+		postcode field visible release}" $(TOP)test/run regress
 
 demo:
 	$(TOP)demo/run

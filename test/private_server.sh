@@ -15,6 +15,9 @@
 # added to the environment of the server process
 server_environment=()
 
+# what pg_ctl starts, if not the server itself
+server_program=
+
 say() { printf '%s\n' "== $*"; }
 die() { printf '%s\n' "$0: $*" >&2; exit 2; }
 
@@ -218,6 +221,20 @@ build()
 	sanitizer_environment
 }
 
+# Run the server under valgrind.  --quiet: a process writes findings to
+# $work/valgrind.PID, and nothing else.
+use_valgrind()
+{
+	server_program=$work/postgres-valgrind
+	as_user sh -c 'cat >"$0" && chmod 755 "$0"' "$server_program" <<-SH
+		#!/bin/sh
+		exec valgrind --quiet --trace-children=no --leak-check=no \
+			--track-origins=${CAREDATA_VALGRIND_ORIGINS:-no} --num-callers=30 \
+			--suppressions="$source_dir/test/valgrind/postgres.supp" \
+			--log-file="$work/valgrind.%p" "$pg_bin/postgres" "\$@"
+	SH
+}
+
 # What the server's environment needs for the address sanitizer, which must
 # come before every other library.
 sanitizer_environment()
@@ -260,7 +277,8 @@ start_server()
 		cat
 	} | as_user sh -c 'cat >>"$0"' "$work/data/postgresql.conf"
 	as_user env "${server_environment[@]}" timeout 120 \
-		"$pg_bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -s start ||
+		"$pg_bin/pg_ctl" ${server_program:+-p "$server_program"} \
+		-D "$work/data" -l "$work/server.log" -w -s start ||
 		{ tail -n 20 "$work/server.log"; return 1; }
 }
 
