@@ -5,10 +5,10 @@
  *
  * These are the insides of functions that decide who may do so
  * (sql/repseudonymise.sql, sql/link_authority.sql, sql/reidentification.sql)
- * and record it.  They ask nothing about the caller, so nobody may execute
- * them but those functions, which run as the extension's owner; only
- * renewed_pseudonym(), which tells no more than that two pseudonyms are of one
- * person in one release, is granted.
+ * and record it.  They run as the extension's owner, a superuser, and what
+ * leads to a person or into another release asks for one, whoever was granted
+ * EXECUTE; only renewed_pseudonym(), which tells no more than that two
+ * pseudonyms are of one person in one release, is for others.
  *
  * What they resolve is of any generation that is not closed, and may be of a
  * person number that a merge retired; what they make is of the newest and of
@@ -19,6 +19,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -49,6 +50,16 @@ typedef struct ResolveCall
 	CaredataAliases aliases;
 	MemoryContext context;
 } ResolveCall;
+
+static void
+check_may_resolve(void)
+{
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to resolve a pseudonym"),
+				 errhint("Only the extension's own functions may, which record it: translate_all(), reidentify().")));
+}
 
 static ResolveCall *
 resolve_call(FunctionCallInfo fcinfo, int32 from, int32 to)
@@ -155,6 +166,7 @@ caredata_person_behind(PG_FUNCTION_ARGS)
 	uint8		block[PSEUDONYM_BYTES];
 	int32		person;
 
+	check_may_resolve();
 	caredata_count_use(CAREDATA_USE_REIDENTIFY);
 	if (!decrypt_person(call, (const uint8 *) PG_GETARG_POINTER(0), block,
 						&person))
@@ -203,6 +215,7 @@ caredata_translated_pseudonym(PG_FUNCTION_ARGS)
 	uint8	   *result;
 	int32		person;
 
+	check_may_resolve();
 	/* closed releases are told whatever the pseudonym is */
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{
