@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (SELECT string_agg(CASE WHEN n = pronargs AND provariadic NOT
 						   count(*) FILTER (WHERE public.some_value(t::regtype) IS NULL) AS unknown
 	FROM unnest(proargtypes) WITH ORDINALITY AS u(t, n)) a
 WHERE pronamespace = 'caredata'::regnamespace AND lanname = 'c' AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
-  AND (proname ~ '(pid|pseudonym|person_|number_of|nhs_like|fpe|shift|digest|ndr|sha|secret|key|quota|clk)' OR 'release_ref'::regtype = ANY (proargtypes::oid[]))
+  AND (proname ~ '(pid|pseudonym|person_|number_of|nhs_like|fpe|shift|digest|ndr|sha|secret|domain_key|master_key|quota)' OR 'release_ref'::regtype = ANY (proargtypes::oid[]))
   AND prokind = 'f' AND prorettype <> 'trigger'::regtype AND 'internal'::regtype <> ALL (proargtypes::oid[]) AND prorettype <> 'internal'::regtype;
 SET search_path = public, caredata;
 -- each has its values
@@ -78,6 +78,7 @@ END $$;
 CREATE VIEW public.roles AS SELECT r FROM unnest(ARRAY['regress_denial_nobody', 'regress_denial_reader', 'regress_denial_other',
 	'caredata_admin', 'caredata_loader', 'caredata_linker', 'caredata_guardian', 'caredata_auditor']::name[]) r;
 
+\pset format unaligned
 -- 1. As it is granted. A release's readers get theirs when it is activated;
 -- here nobody did.
 SELECT count(public.try_all(false, r)) FROM public.roles;
