@@ -115,6 +115,7 @@ SQL_PARTS = \
 	sql/link.sql \
 	sql/load.sql \
 	sql/person.sql \
+	sql/identity_model.sql \
 	sql/release.sql \
 	sql/amendment.sql \
 	sql/bar.sql \

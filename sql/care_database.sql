@@ -94,6 +94,8 @@ BEGIN
 		source_organisation text COLLATE "C",
 		local_patient_id    text COLLATE "C",
 		link_rank           smallint NOT NULL,
+		link_weight         double precision,
+		link_gap            double precision,
 		ambiguous           boolean NOT NULL DEFAULT false,
 		load_id             integer,
 		UNIQUE NULLS NOT DISTINCT (nhs_number, date_of_birth, sex, postcode,
@@ -104,6 +106,10 @@ BEGIN
 	CREATE INDEX ON care_identity.identity (source_organisation, local_patient_id);
 	COMMENT ON TABLE care_identity.identity IS
 		'Every distinct set of identifiers that records arrived with, and the person it was linked to at which rank';
+	COMMENT ON COLUMN care_identity.identity.link_weight IS
+		'Of a link by a model: log2 of the odds that it is right';
+	COMMENT ON COLUMN care_identity.identity.link_gap IS
+		'Of a link by a model: by how much the person beat the next best; NULL where there was none';
 	COMMENT ON COLUMN care_identity.identity.ambiguous IS
 		'More than one person fitted equally well, so the identity became a person of its own';
 

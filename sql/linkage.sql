@@ -15,7 +15,7 @@
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE caredata.link_rank (
-	rank              smallint PRIMARY KEY CHECK (rank > 0),
+	rank              smallint PRIMARY KEY CHECK (rank > 0 AND rank <> 50),
 	ordinal           smallint NOT NULL UNIQUE CHECK (ordinal > 0),
 	title             text NOT NULL,
 	nhs_number        text NOT NULL
@@ -40,7 +40,7 @@ CREATE TABLE caredata.link_rank (
 COMMENT ON TABLE caredata.link_rank IS
 	'Ordered ways in which two identity tuples may be taken for the same person; how each field must compare';
 COMMENT ON COLUMN caredata.link_rank.rank IS
-	'Number stored with every link; ranks of your own start at 100';
+	'Number stored with every link; ranks of your own start at 100, 50 stands for a model';
 COMMENT ON COLUMN caredata.link_rank.ordinal IS
 	'Order of trial; the lowest that matches decides';
 COMMENT ON COLUMN caredata.link_rank.nhs_number IS
@@ -85,6 +85,14 @@ INSERT INTO caredata.link_rank VALUES
 	(8, 90, 'NHS number, date of birth not contradicting',
 	 'exact', 'partial_or_missing', 'ignored', 'ignored', 'ignored', false, false,
 	 'HES-ONS mortality match rank 8, with a guard on date of birth');
+
+-- Of links that a model made (caredata.load_model). No row of the table above:
+-- what it compares is in the model.
+CREATE FUNCTION caredata.model_link_rank() RETURNS smallint
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN 50::smallint;
+COMMENT ON FUNCTION caredata.model_link_rank() IS
+	'Rank that links by a linkage model are stored with';
 
 CREATE TABLE caredata.disabled_link_rank (
 	rank  smallint PRIMARY KEY REFERENCES caredata.link_rank
@@ -289,6 +297,7 @@ BEGIN
 			   EXISTS (SELECT FROM caredata.communal_postcode c
 					   WHERE c.postcode OPERATOR(caredata.=) t.postcode) AS communal,
 			   k.identity_id, k.person_id, k.link_rank,
+			   NULL::float8 AS link_weight, NULL::float8 AS link_gap,
 			   coalesce(k.ambiguous, false) AS ambiguous,
 			   k.person_id IS NOT NULL AS known
 		FROM pg_temp.caredata_tuple t
@@ -418,7 +427,7 @@ BEGIN
 		ordinal smallint NOT NULL) ON COMMIT DROP;
 	CREATE TEMPORARY TABLE caredata_tie (
 		identity_no integer NOT NULL, person_id integer NOT NULL,
-		ordinal smallint NOT NULL) ON COMMIT DROP;
+		question text NOT NULL, ordinal smallint, weight float8) ON COMMIT DROP;
 
 	LOOP
 		TRUNCATE pg_temp.caredata_candidate, pg_temp.caredata_contradiction,
@@ -519,8 +528,8 @@ BEGIN
 		END IF;
 
 		-- Those whom a tie left without a person are for somebody to look at.
-		INSERT INTO pg_temp.caredata_tie
-		SELECT c.identity_no, c.person_id, lowest
+		INSERT INTO pg_temp.caredata_tie (identity_no, person_id, question, ordinal)
+		SELECT c.identity_no, c.person_id, 'fits several persons equally well', lowest
 		FROM (SELECT c.identity_no, c.person_id,
 					 row_number() OVER (PARTITION BY c.identity_no
 										ORDER BY abs(c.person_id), c.person_id) AS place
@@ -554,7 +563,10 @@ BEGIN
 		  AND (lowest = ANY (local_only) OR NOT p.ordinal = ANY (local_only));
 	END LOOP;
 
-	-- 6. Dense numbers for new persons, in the order of their founders. Who
+	-- 6. What is left may be linked by a model, if the database uses one.
+	PERFORM caredata.link_by_model();
+
+	-- 7. Dense numbers for new persons, in the order of their founders. Who
 	-- has no person by now founds one. A number that was ever given is never
 	-- given again.
 	SELECT greatest((SELECT max(p.person_id) FROM care_identity.person p),
@@ -566,7 +578,8 @@ BEGIN
 		   u.postcode, u.source_organisation, u.local_patient_id, u.records,
 		   CASE WHEN u.person_id > 0 THEN u.person_id
 				ELSE base + f.person_no END AS person_id,
-		   coalesce(u.link_rank, 0::smallint) AS link_rank, u.ambiguous, u.known,
+		   coalesce(u.link_rank, 0::smallint) AS link_rank, u.link_weight, u.link_gap,
+		   u.ambiguous, u.known,
 		   coalesce(u.identity_id, base_identity + u.identity_no) AS identity_id
 	FROM pg_temp.caredata_identity u
 	LEFT JOIN (SELECT i.identity_no,
@@ -584,11 +597,12 @@ BEGIN
 
 	INSERT INTO care_identity.identity
 		(identity_id, person_id, nhs_number, date_of_birth, sex, postcode,
-		 source_organisation, local_patient_id, link_rank, ambiguous, load_id)
+		 source_organisation, local_patient_id, link_rank, link_weight, link_gap,
+		 ambiguous, load_id)
 	OVERRIDING SYSTEM VALUE
 	SELECT l.identity_id, l.person_id, l.nhs_number, l.date_of_birth, l.sex, l.postcode,
-		   l.source_organisation, l.local_patient_id, l.link_rank, l.ambiguous,
-		   link_identities.load_id
+		   l.source_organisation, l.local_patient_id, l.link_rank, l.link_weight, l.link_gap,
+		   l.ambiguous, link_identities.load_id
 	FROM pg_temp.caredata_link l
 	WHERE NOT l.known
 	ORDER BY l.identity_no;
@@ -600,20 +614,21 @@ BEGIN
 		END IF;
 	END IF;
 
-	-- 7. Ties become questions, one for each pair of persons, asked once.
-	INSERT INTO caredata.link_review (person_id, other_id, question, link_rank, load_id)
-	SELECT least(q.one, q.other), greatest(q.one, q.other),
-		   'fits several persons equally well', min(q.rank), link_identities.load_id
+	-- 8. What was not decided becomes questions, one for each pair of persons,
+	-- asked once.
+	INSERT INTO caredata.link_review (person_id, other_id, question, link_rank, weight, load_id)
+	SELECT DISTINCT ON (least(q.one, q.other), greatest(q.one, q.other))
+		   least(q.one, q.other), greatest(q.one, q.other), q.question, q.rank, q.weight,
+		   link_identities.load_id
 	FROM (SELECT l.person_id AS one,
 				 CASE WHEN t.person_id > 0 THEN t.person_id ELSE f.person_id END AS other,
-				 r.rank
+				 t.question, t.weight, r.rank
 		  FROM pg_temp.caredata_tie t
 		  JOIN pg_temp.caredata_link l ON l.identity_no = t.identity_no
-		  JOIN caredata.link_rank r ON r.ordinal = t.ordinal
+		  LEFT JOIN caredata.link_rank r ON r.ordinal = t.ordinal
 		  LEFT JOIN pg_temp.caredata_link f ON f.identity_no = - t.person_id) q
 	WHERE q.one <> q.other
-	GROUP BY least(q.one, q.other), greatest(q.one, q.other)
-	ORDER BY least(q.one, q.other), greatest(q.one, q.other)
+	ORDER BY least(q.one, q.other), greatest(q.one, q.other), q.rank, q.weight DESC, q.question COLLATE "C"
 	ON CONFLICT DO NOTHING;
 
 	DROP TABLE pg_temp.caredata_known, pg_temp.caredata_identity,

@@ -597,7 +597,7 @@ BEGIN
 	SELECT DISTINCT ON (o.nhs_number, i.date_of_birth, i.sex, i.postcode,
 						i.source_organisation, i.local_patient_id)
 		   i.person_id, o.nhs_number, i.date_of_birth, i.sex, i.postcode,
-		   i.source_organisation, i.local_patient_id, 0, i.load_id
+		   i.source_organisation, i.local_patient_id, i.link_rank, i.load_id
 	FROM caredata.nhs_number_chains() c
 	JOIN caredata.nhs_number_chains() o
 	  ON o.current_number OPERATOR(caredata.=) c.current_number
