@@ -367,6 +367,19 @@ $function$;
 COMMENT ON FUNCTION caredata.store_link_frequencies(integer, integer, bigint[], double precision[], double precision) IS
 	'Writes the frequencies of one value of a draft; internal to train_link_model()';
 
+/*
+ * What a run is doing, for other sessions to see: the application name of this
+ * one, which pg_stat_activity shows, until the transaction ends.
+ */
+CREATE FUNCTION caredata.show_link_progress(step text) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+	SELECT set_config('application_name', left('caredata: ' || $1, 63), true)
+$function$;
+COMMENT ON FUNCTION caredata.show_link_progress(text) IS
+	'Shows in pg_stat_activity what a run is doing; internal to train_link_model() and link()';
+
 -- --- Packing ---------------------------------------------------------------
 
 /*
@@ -390,9 +403,12 @@ DECLARE
 	slots integer := caredata.link_slots(model);
 	joins text := '';
 	frequencies text := '';
+	query text;
 	records bigint;
 	nulls bigint;
-	doubled text;
+	repeats bigint;
+	missing_values bigint;
+	long_values bigint;
 	absences bigint[];
 	place integer;
 	rule record;
@@ -463,13 +479,14 @@ BEGIN
 	IF to_regclass(format('pg_temp.%I', target)) IS NOT NULL THEN
 		EXECUTE format('DROP TABLE pg_temp.%I', target);
 	END IF;
-	EXECUTE format(
-		'CREATE TEMPORARY TABLE %I ON COMMIT DROP AS
-		 SELECT row_number() OVER (ORDER BY p.id COLLATE "C")::integer AS n, p.id, p.person, p.record %s
+	query := format(
+		'SELECT row_number() OVER by_id::integer AS n, p.id, p.id = lag(p.id) OVER by_id AS repeated,
+				p.person, p.record %s
 		 FROM (SELECT q.id, q.person, %s AS record
 			   FROM (SELECT s.%I::text AS id, %s AS person, caredata.link_record(%s, %s) AS record
-					 FROM %s s %s OFFSET 0) q %s OFFSET 0) p',
-		target, keys,
+					 FROM %s s %s OFFSET 0) q %s OFFSET 0) p
+		 WINDOW by_id AS (ORDER BY p.id COLLATE "C")',
+		keys,
 		CASE WHEN joins = '' THEN 'q.record'
 			 ELSE format('caredata.link_with_frequencies(%s, q.record, ARRAY[%s])',
 						 model, substr(frequencies, 3)) END,
@@ -477,25 +494,33 @@ BEGIN
 		CASE WHEN used.person_column = ANY (there) AND 'train' = ANY (purposes)
 			 THEN format('s.%I::text', used.person_column) ELSE 'NULL::text' END,
 		model, arguments, source,
-		CASE WHEN only_id IS NULL THEN '' ELSE format('WHERE s.%I::text = %L', used.id_column, only_id) END,
+		CASE WHEN only_id IS NULL THEN '' ELSE format('WHERE s.%I::text = $1', used.id_column) END,
 		joins);
 	IF only_id IS NOT NULL THEN
-		EXECUTE format('SELECT count(*) FROM pg_temp.%I', target) INTO records;
+		-- the id is a parameter, never a part of a statement that may be logged
+		EXECUTE format('CREATE TEMPORARY TABLE %I ON COMMIT DROP AS %s WITH NO DATA',
+					   target, replace(query, '$1', 'NULL'));
+		EXECUTE format('INSERT INTO pg_temp.%I %s', target, query) USING only_id;
+		GET DIAGNOSTICS records = ROW_COUNT;
 		RETURN records;
 	END IF;
+	EXECUTE format('CREATE TEMPORARY TABLE %I ON COMMIT DROP AS %s', target, query);
 
-	EXECUTE format('SELECT count(*), count(*) - count(id) FROM pg_temp.%I', target)
-	INTO records, nulls;
+	-- one scan: rows without an id, ids that come twice, and for each column
+	-- how many values are missing, unusable and too long
+	EXECUTE format(
+		'SELECT count(*), count(*) - count(id), count(*) FILTER (WHERE repeated), ARRAY[%s]
+		 FROM (SELECT id, repeated, caredata.link_absences(%s, record) AS a FROM pg_temp.%I OFFSET 0) t',
+		(SELECT string_agg(format('count(*) FILTER (WHERE a[%s] = %s)', c, absence), ', ' ORDER BY c, absence)
+		 FROM generate_series(1, cardinality(wanted)) c, generate_series(1, 3) absence), model, target)
+	INTO records, nulls, repeats, absences;
 	IF nulls > 0 THEN
 		RAISE EXCEPTION 'column "%" of % is null in % rows', used.id_column, source, nulls
 			USING ERRCODE = 'null_value_not_allowed',
 				  HINT = 'Every row to be linked needs an id of its own.';
-	END IF;
-	EXECUTE format('SELECT count(*) FROM (SELECT id = lag(id) OVER (ORDER BY n) AS same FROM pg_temp.%I) d
-					WHERE d.same', target) INTO nulls;
-	IF nulls > 0 THEN
-		RAISE EXCEPTION 'column "%" of % has the value of an earlier row in % rows',
-				used.id_column, source, nulls
+	ELSIF repeats > 0 THEN
+		RAISE EXCEPTION 'column "%" of % has the value of another row in % rows',
+				used.id_column, source, repeats
 			USING ERRCODE = 'unique_violation',
 				  HINT = 'Every row to be linked needs an id of its own.';
 	END IF;
@@ -504,22 +529,19 @@ BEGIN
 	-- what is wrong with whole columns is said, not guessed at from the links
 	FOR place IN 1 .. cardinality(wanted) LOOP
 		CONTINUE WHEN records = 0 OR wanted[place] <> ALL (there);
-		EXECUTE format('SELECT array_agg(c ORDER BY a) FROM (
-			SELECT a, count(r.absence) AS c FROM generate_series(1, 3) a
-			LEFT JOIN (SELECT (caredata.link_absences(%s, record))[%s] AS absence FROM pg_temp.%I) r
-				ON r.absence = a
-			GROUP BY a) x', model, place, target) INTO absences;
-		IF absences[1] = records THEN
+		missing_values := absences[3 * place - 2];
+		long_values := absences[3 * place];
+		IF missing_values = records THEN
 			PERFORM caredata.warn_of_link(run, 'column_empty', NULL, NULL,
 				format('column "%s" of %s has no value', wanted[place], source));
-		ELSIF absences[1] + absences[2] + absences[3] = records THEN
+		ELSIF missing_values + absences[3 * place - 1] + long_values = records THEN
 			PERFORM caredata.warn_of_link(run, 'column_unusable', NULL, NULL,
 				format('column "%s" of %s has no value that can be used', wanted[place], source));
 		END IF;
-		IF absences[3] > 0 THEN
+		IF long_values > 0 THEN
 			PERFORM caredata.warn_of_link(run, 'value_too_long', NULL, NULL,
 				format('column "%s" of %s has %s values longer than 1024 characters, which count as missing',
-					   wanted[place], source, absences[3]));
+					   wanted[place], source, long_values));
 		END IF;
 	END LOOP;
 	RETURN records;
@@ -850,6 +872,7 @@ BEGIN
 			 ELSE left_records * 1.0 * right_records END;
 	SELECT every <= m.all_pairs_limit INTO everything FROM caredata.link_model m WHERE m.model_id = model;
 
+	PERFORM caredata.show_link_progress('comparing pairs taken at random');
 	SELECT * INTO sample FROM caredata.sample_link_patterns(model, one, left_records, right_records,
 		CASE WHEN everything THEN every::bigint ELSE sample_pairs END);
 	sampled := sample.pairs;
@@ -863,6 +886,7 @@ BEGIN
 		FOR rule IN SELECT b.ordinal FROM caredata.link_model_blocking b
 					WHERE b.model_id = model AND b.purpose = 'link' ORDER BY b.ordinal
 		LOOP
+			PERFORM caredata.show_link_progress(format('comparing pairs of rule %s', rule));
 			SELECT * INTO skipped FROM caredata.skip_link_blocks(model, run, rule, one);
 			SELECT * INTO found FROM caredata.count_link_patterns(model, rule, 'link', one);
 			PERFORM caredata.report_link_rule(run, rule, skipped.all_pairs, found.pairs, NULL,
@@ -883,6 +907,7 @@ BEGIN
 				  HINT = 'Add blocking rules with caredata.add_link_blocking() on columns that have values.';
 	END IF;
 
+	PERFORM caredata.show_link_progress('estimating');
 	SELECT * INTO fit FROM caredata.estimate_link_jointly(model, patterns, counts,
 		sample.patterns, sample.counts, every);
 	expected := fit.expected_matches;
@@ -931,6 +956,7 @@ BEGIN
 			 ELSE left_records * 1.0 * right_records END;
 	SELECT count(*) INTO levels FROM caredata.link_model_level l WHERE l.model_id = model;
 
+	PERFORM caredata.show_link_progress('comparing pairs taken at random');
 	SELECT * INTO sample FROM caredata.sample_link_patterns(model, one, left_records, right_records,
 															sample_pairs);
 	sampled := sample.pairs;
@@ -947,6 +973,7 @@ BEGIN
 	FOR rule IN SELECT b.ordinal FROM caredata.link_model_blocking b
 				WHERE b.model_id = model AND b.purpose = 'deterministic' ORDER BY b.ordinal
 	LOOP
+		PERFORM caredata.show_link_progress(format('comparing pairs of rule %s', rule.ordinal));
 		SELECT * INTO skipped FROM caredata.skip_link_blocks(model, run, rule.ordinal, one);
 		SELECT * INTO found FROM caredata.count_link_patterns(model, rule.ordinal, 'deterministic', one);
 		PERFORM caredata.report_link_rule(run, rule.ordinal, skipped.all_pairs, found.pairs, NULL,
@@ -965,6 +992,7 @@ BEGIN
 				FROM caredata.link_model_blocking b
 				WHERE b.model_id = model AND b.purpose = 'train' ORDER BY b.ordinal
 	LOOP
+		PERFORM caredata.show_link_progress(format('comparing pairs of rule %s', rule.ordinal));
 		SELECT * INTO skipped FROM caredata.skip_link_blocks(model, run, rule.ordinal, one);
 		-- every session has all pairs of its rule, whatever another one had
 		SELECT * INTO found FROM caredata.count_link_patterns(model, rule.ordinal, NULL, one);
@@ -1048,6 +1076,7 @@ DECLARE
 	purposes text[];
 	outcome record;
 	doubtful record;
+	application text := current_setting('application_name');
 BEGIN
 	PERFORM caredata.lock_link_model(model);
 	IF left_table IS NULL OR method IS NULL OR method NOT IN ('jointly', 'by_rule') THEN
@@ -1061,6 +1090,7 @@ BEGIN
 	run := caredata.begin_link_run(model, 'train', left_table::text, right_table::text);
 	purposes := CASE method WHEN 'jointly' THEN '{train,link}'::text[]
 				ELSE '{train,deterministic}'::text[] END;
+	PERFORM caredata.show_link_progress('reading');
 	left_records := caredata.pack_link_table(model, left_table, 'caredata_left',
 		CASE WHEN one THEN 'both' ELSE 'left' END, purposes, run);
 	IF NOT one THEN
@@ -1109,6 +1139,7 @@ BEGIN
 	END IF;
 	PERFORM caredata.end_link_run(run, left_records, right_records, outcome.sampled, outcome.compared, NULL,
 								  outcome.expected);
+	PERFORM set_config('application_name', application, true);
 	RETURN run;
 END
 $function$;
@@ -1140,6 +1171,7 @@ DECLARE
 	place integer;
 	skipped record;
 	query text;
+	application text := current_setting('application_name');
 BEGIN
 	SELECT * INTO used FROM caredata.link_model m WHERE m.model_id = model;
 	IF NOT FOUND THEN
@@ -1168,6 +1200,7 @@ BEGIN
 	kept_weight := least_weight - CASE WHEN one THEN 0 ELSE used.close_match_gap END;
 
 	run := caredata.begin_link_run(model, 'link', left_table::text, right_table::text);
+	PERFORM caredata.show_link_progress('reading');
 	left_records := caredata.pack_link_table(model, left_table, 'caredata_left',
 		CASE WHEN one THEN 'both' ELSE 'left' END, '{link}', run);
 	IF NOT one THEN
@@ -1199,6 +1232,7 @@ BEGIN
 				model, CASE WHEN one THEN 'caredata_left' ELSE 'caredata_right' END,
 				CASE WHEN one THEN 'l.n < r.n' ELSE 'true' END);
 		ELSE
+			PERFORM caredata.show_link_progress(format('comparing pairs of rule %s', place));
 			SELECT * INTO skipped FROM caredata.skip_link_blocks(model, run, place, one);
 			query := caredata.link_pairs_query(model, place, 'link', one);
 		END IF;
@@ -1217,6 +1251,7 @@ BEGIN
 		total := total + links;
 	END LOOP;
 	PERFORM caredata.end_link_run(run, left_records, right_records, NULL, NULL, total, NULL);
+	PERFORM set_config('application_name', application, true);
 
 	RETURN QUERY EXECUTE format(
 		'SELECT l.id, r.id, p.weight, caredata.link_probability(p.weight), p.pattern, p.rule,
@@ -1312,6 +1347,7 @@ DECLARE
 	routine text;
 BEGIN
 	FOREACH routine IN ARRAY ARRAY[
+		'caredata.show_link_progress(text)',
 		'caredata.begin_link_run(integer, text, text, text)',
 		'caredata.end_link_run(bigint, bigint, bigint, bigint, bigint, bigint, double precision)',
 		'caredata.report_link_rule(bigint, integer, bigint, bigint, bigint, bigint, bigint)',

@@ -104,12 +104,12 @@ DECLARE
 	setting text;
 	m integer;
 BEGIN
-	FOREACH setting IN ARRAY ARRAY['hash', 'merge', 'loop'] LOOP
-		PERFORM set_config('enable_hashjoin', (setting = 'hash')::text, true),
-			set_config('enable_mergejoin', (setting = 'merge')::text, true),
-			set_config('enable_nestloop', (setting = 'loop')::text, true),
-			set_config('enable_hashagg', (setting = 'hash')::text, true),
-			set_config('max_parallel_workers_per_gather', CASE setting WHEN 'hash' THEN '2' ELSE '0' END, true),
+	FOREACH setting IN ARRAY ARRAY['hash', 'merge', 'loop', '1 worker', '2 workers'] LOOP
+		PERFORM set_config('enable_hashjoin', (setting NOT IN ('merge', 'loop'))::text, true),
+			set_config('enable_mergejoin', (setting <> 'loop')::text, true),
+			set_config('enable_nestloop', (setting NOT IN ('hash', 'merge'))::text, true),
+			set_config('enable_hashagg', (setting <> 'merge')::text, true),
+			set_config('max_parallel_workers_per_gather', coalesce(substring(setting FROM '^\d'), '0'), true),
 			set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
 			set_config('min_parallel_table_scan_size', '0', true);
 		m := caredata.copy_link_model(1);
@@ -121,6 +121,15 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT count(*), count(DISTINCT digest) FROM digest;
+-- and records are indeed packed by workers
+BEGIN;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF)
+SELECT count(caredata.link_record(1, forename, surname, date_of_birth, postcode, sex)) FROM gp;
+COMMIT;
 
 -- 5. Splink's way of training.
 SELECT caredata.create_link_model('by rule', 'record_id') AS s \gset
@@ -197,6 +206,18 @@ SELECT count(*) FROM caredata.link(:blocked, 'same');
 SELECT rule, pairs, links, skipped_blocks, skipped_pairs FROM caredata.link_run_rule
 WHERE run_id = (SELECT max(run_id) FROM caredata.link_run) ORDER BY 1;
 SELECT rule, left_records, right_records, pairs, example_id FROM caredata.link_run_block ORDER BY 1;
+
+-- Cancelled within a second, wherever it is: here in the pairs taken at random.
+CREATE TABLE public.many AS
+SELECT 'm' || n AS record_id, translate(md5(n::text), '0123456789', 'ghijklmnop') AS forename,
+	translate(md5((n * 7)::text), '0123456789', 'ghijklmnop') AS surname, date '1930-01-01' + n AS date_of_birth,
+	'M' || 1 + n % 90 || ' 1AA' AS postcode, '1' AS sex FROM generate_series(1, 20000) n;
+SELECT caredata.copy_link_model(:m) AS slow \gset
+SET statement_timeout = '2s';
+SELECT clock_timestamp() AS began \gset
+SELECT caredata.train_link_model(:slow, 'many', sample_pairs => 199000000);
+SELECT clock_timestamp() - :'began' < '3s' AS soon;
+RESET statement_timeout;
 
 -- 9. Names that are not names of SQL.
 CREATE TABLE public."a'; drop --" ("x"") --" text, "s'p" text, "d%s" date);
