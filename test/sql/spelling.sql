@@ -237,6 +237,18 @@ RESET SESSION AUTHORIZATION;
 -- 7. nothing of it where row security has no part
 EXPLAIN (COSTS OFF) SELECT count(*) FROM public.bare WHERE diag_01 LIKE 'S72%' AND admidate >= timestamp '2024-06-01';
 
+-- 8. an index that has person_id too answers a count by itself
+CREATE INDEX ON care.apc_episode (epistart) INCLUDE (person_id);
+VACUUM ANALYZE care.apc_episode;
+SET SESSION AUTHORIZATION regress_spelling_alice;
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM regress_spelling.apc_episode
+WHERE epistart >= timestamp '2024-06-01' AND epistart < timestamp '2024-06-08';
+SELECT count(*), count(DISTINCT pid) FROM regress_spelling.apc_episode
+WHERE epistart >= timestamp '2024-06-01' AND epistart < timestamp '2024-06-08';
+RESET enable_bitmapscan;
+RESET SESSION AUTHORIZATION;
+
 \c postgres
 SET client_min_messages = warning;
 DROP DATABASE regress_spelling;
