@@ -18,12 +18,19 @@
 bool
 caredata_is_ascii(const char *bytes, size_t length)
 {
-	size_t		i;
-	unsigned char bits = 0;
+	uint64		bits = 0;
 
-	for (i = 0; i < length; i++)
-		bits |= (unsigned char) bytes[i];
-	return (bits & 0x80) == 0;
+	for (; length >= sizeof(uint64); length -= sizeof(uint64))
+	{
+		uint64		word;
+
+		memcpy(&word, bytes, sizeof(uint64));
+		bits |= word;
+		bytes += sizeof(uint64);
+	}
+	while (length > 0)
+		bits |= (unsigned char) bytes[--length];
+	return (bits & UINT64CONST(0x8080808080808080)) == 0;
 }
 
 static void

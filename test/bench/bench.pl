@@ -14,6 +14,7 @@ use warnings;
 
 use IPC::Open2;
 use JSON::PP;
+use POSIX ();
 use Time::HiRes qw(time);
 
 my ($work, @wanted) = @ARGV;
@@ -49,6 +50,7 @@ my @groups = (
 		  index_size_vs_integer)
 	],
 	[ \&measure_clks, qw(clk_build_thousand_per_second clk_dice_million_per_second) ],
+	[ \&measure_comparators, qw(jaro_winkler_million_per_second) ],
 	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
 		\&measure_releases, qw(rls_aggregate_vs_unprotected
@@ -121,6 +123,9 @@ sub take_turns
 # ours => [...], other => [...].  Both are costs (lower is better) unless
 # "speed" is true.  A row with "rate" has no other, and its own figure is the
 # ratio.  The ratio is ours / other; where "higher" is better and
+# ours => [...], other => [...].  Without an other, "figure" repeats the median
+# as the ratio.  Both are costs (lower is better) unless
+# "speed" is true.  The ratio is ours / other; where "higher" is better and
 # the figures are costs it is other / ours, that is, how many times faster.
 sub report
 {
@@ -158,6 +163,7 @@ sub report
 		ours => round(median(@{ $row{ours} })),
 		other => $row{other} ? round(median(@{ $row{other} })) : undef,
 		ratio => $row{other} || $row{rate} ? round($figure) : undef,
+		ratio => $row{other} || $row{figure} ? round($figure) : undef,
 		ratio_of_best => $row{other} ? round($best) : undef,
 		spread => [ round($judged[0]), round($judged[-1]) ],
 		goal => $row{goal} + 0,
@@ -483,6 +489,56 @@ SELECT caredata.ensure_partitions('gp_event', '2023-04-01', '2026-03-31');
 SQL
 	$s->close;
 	return Session->new($name);    # with the search_path of the database
+}
+
+# ------------------------------------------------------------- comparators
+
+# Pairs of made-up names, joined by nothing but the comparison.  Counted in
+# seconds of the server process's own time, so that other work on the machine
+# does not count; the join is in it.
+sub measure_comparators
+{
+	my ($want) = @_;
+	my ($left, $right) = (2000, 2500 * ($records < 1_000_000 ? 1 : 4));
+	my $pairs = $left * $right;
+	my $part = sub {
+		my ($salt, @parts) = @_;
+		return "(ARRAY[" . join(',', map { "'$_'" } @parts) . "])[1 + " . scatter('g', $salt, scalar @parts) . "]";
+	};
+
+	say_step "comparators: $pairs pairs";
+	Session->new('postgres')->run('CREATE DATABASE bench_comparators');
+	my $s = Session->new('bench_comparators');
+	my $name = join(' || ',
+		$part->(1, qw(AL BAR CAR DON ED FAR GRE HAR JO KEN LAW MAR NOR PAT RO SAM THO WAL)),
+		$part->(2, qw(A BE CHI DLE ER FOR GIN I KIN LE MON NA RI SO TER WI)),
+		$part->(3, '', '', qw(BY COCK DALE EY FIELD GAN HAM LEY MAN NER SON TON WELL WORTH)));
+	$s->run(<<SQL);
+CREATE EXTENSION caredata;
+CREATE TABLE one AS SELECT $name COLLATE "C" AS name FROM generate_series(1, $left) g;
+CREATE TABLE other AS SELECT $name COLLATE "C" AS name FROM generate_series($left + 1, $left + $right) g;
+VACUUM (FREEZE, ANALYZE) one, other;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+SQL
+	my ($alike, $short, $long, $exact) = split(/\|/, $s->run(<<SQL));
+SELECT count(*) FILTER (WHERE caredata.jaro_winkler(one.name, other.name) >= 0.92),
+	min(length(one.name)), max(length(one.name)), round(caredata.jaro_winkler('MARTHA', 'MARHTA')::numeric, 6)
+FROM one, other
+SQL
+	die "$alike of $pairs pairs alike, names of $short to $long letters, MARTHA $exact\n"
+	  if $alike < $pairs / 10_000 || $alike > $pairs / 10 || $exact ne '0.961111';
+	my %time = take_turns($rounds,
+		a_ours => sub {
+			my $before = $s->cpu_seconds;
+
+			$s->run("SELECT count(*) FROM one, other WHERE caredata.jaro_winkler(one.name, other.name) >= 0.92");
+			return $pairs / 1e6 / ($s->cpu_seconds - $before);
+		});
+	report('jaro_winkler_million_per_second', unit => 'M/s', better => 'higher', goal => 8,
+		speed => 1, figure => 1, ours => $time{a_ours});
+	$s->close;
+	Session->new('postgres')->run('DROP DATABASE bench_comparators');
 }
 
 # ------------------------------------------------------------------- load
@@ -1183,6 +1239,15 @@ sub on_processor
 	open(my $schedstat, '<', "/proc/$pid/schedstat") or return undef;
 	my ($ns) = <$schedstat> =~ /^(\d+)/;
 	return $ns;
+# Seconds of processor time that the session's server process has used.
+sub cpu_seconds
+	my ($self) = @_;
+	my $pid = $self->run('SELECT pg_backend_pid()');
+	open(my $stat, '<', "/proc/$pid/stat") or die "/proc/$pid/stat: $!";
+	my $line = <$stat>;
+	$line =~ s/^.*\) //;
+	my @fields = split / /, $line;
+	return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 sub close

@@ -3,7 +3,7 @@
  *		Any two strings: nothing out of bounds, the same for both widths, and
  *		what must hold of similarities and distances.
  *
- * The first byte says how often the rest is repeated, so that strings up to
+ * The first byte says whether the rest is repeated, so that strings up to
  * the longest are reached; the second where the two strings part.
  */
 #include "string_similarity.h"
@@ -34,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	repeat = (size_t) data[0] / 16 + 1;
+	repeat = data[0] < 240 ? 1 : 16;
 	part = (size - 2) * data[1] / 255;
 	for (i = 0; i < part * repeat && la < STRING_SIMILARITY_MAX; i++, la++)
 		a32[la] = a8[la] = data[2 + i % part];

@@ -79,6 +79,7 @@ test_soundex(void)
 {
 	ok(is(STANDARD, "ASHCRAFT", "A261") && is(SQL, "ASHCRAFT", "A226"),
 	   "H between equal codes, by either rule");
+	ok(is(STANDARD, "BWPOR", "B600") && is(SQL, "BWPOR", "B160"), "and W");
 	ok(is(STANDARD, "SAWSER", "S260") && is(SQL, "SAWSER", "S260"),
 	   "a vowel parts them by both");
 	ok(is(STANDARD, "PFISTER", "P236") && is(SQL, "PFISTER", "P236"),
@@ -211,6 +212,15 @@ test_match_rating(void)
 	ok(compare("MICHAEL", "MIKE") == MATCH_RATING_DIFFERENT, "and are not");
 	ok(compare("TIM", "TIMOTHY") == MATCH_RATING_NOT_COMPARABLE,
 	   "codices that differ by three letters are not compared");
+	/* the shorter they are, the more alike they must be */
+	ok(compare("BD", "BF") == MATCH_RATING_SIMILAR &&
+	   compare("BD", "GF") == MATCH_RATING_DIFFERENT, "four letters together: 5");
+	ok(compare("BDF", "BG") == MATCH_RATING_SIMILAR &&
+	   compare("BDF", "BGHJ") == MATCH_RATING_DIFFERENT, "up to seven: 4");
+	ok(compare("BDFG", "BHJK") == MATCH_RATING_SIMILAR &&
+	   compare("BDFGH", "BDKLMN") == MATCH_RATING_DIFFERENT, "up to eleven: 3");
+	ok(compare("BDFGHJ", "BDKLMN") == MATCH_RATING_SIMILAR &&
+	   compare("BDFGHJ", "BKLMNP") == MATCH_RATING_DIFFERENT, "twelve: 2");
 }
 
 /*

@@ -408,7 +408,7 @@ test_random(void)
 	int			wrong = 0;
 	int			i;
 
-	for (i = 0; i < 30000; i++)
+	for (i = 0; i < 10000; i++)
 	{
 		uint32_t	letters = 2 + random_below(4);
 
@@ -416,11 +416,11 @@ test_random(void)
 		make_string(&other, random_below(10), letters, i % 5 == 0);
 		wrong += !agrees();
 	}
-	ok(wrong == 0, "30,000 pairs of short strings, %d differences", wrong);
+	ok(wrong == 0, "10,000 pairs of short strings, %d differences", wrong);
 
 	/* about the 64 that one word holds */
 	wrong = 0;
-	for (i = 0; i < 150; i++)
+	for (i = 0; i < 80; i++)
 	{
 		make_string(&one, 55 + random_below(20), 2 + random_below(20), i % 3 == 0);
 		if (i % 2 == 0)
@@ -429,7 +429,7 @@ test_random(void)
 			change_string(&other, &one, 1 + (int) random_below(12));
 		wrong += !agrees();
 	}
-	ok(wrong == 0, "150 pairs about the length of a word, %d differences", wrong);
+	ok(wrong == 0, "80 pairs about the length of a word, %d differences", wrong);
 }
 
 /* Too long for the plain matrix: what must hold of them all the same. */
@@ -451,7 +451,7 @@ test_long(void)
 	   distances_are(&one, &other, (int) max, (int) max, (int) max),
 	   "and one with nothing in common");
 
-	for (i = 0; i < 40; i++)
+	for (i = 0; i < 15; i++)
 	{
 		String	   *a = &one;
 		String	   *b = &other;
@@ -471,7 +471,7 @@ test_long(void)
 				   distances_are(b, a, levenshtein, osa, damerau) &&
 				   jaro_is(a, b, plain_jaro(a, b), plain_jaro_winkler(a, b)));
 	}
-	ok(wrong == 0, "40 pairs of long strings, %d that disagree with themselves", wrong);
+	ok(wrong == 0, "15 pairs of long strings, %d that disagree with themselves", wrong);
 }
 
 int
