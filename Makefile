@@ -113,6 +113,7 @@ SQL_PARTS = \
 	sql/linkkey.sql \
 	sql/link_model.sql \
 	sql/link.sql \
+	sql/link_template.sql \
 	sql/load.sql \
 	sql/person.sql \
 	sql/identity_model.sql \
@@ -141,7 +142,7 @@ ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard $(srcdir)/test/t/*.pl))
 
-EXTRA_CLEAN = $(DATA_built) bench.jsonl tmp_check output_iso \
+EXTRA_CLEAN = $(DATA_built) bench.jsonl quality.jsonl tmp_check output_iso \
 	test/results test/regression.diffs test/regression.out
 
 PG_CONFIG ?= pg_config
@@ -194,6 +195,9 @@ demo-stop:
 
 bench:
 	$(TOP)test/bench/run
+
+quality:
+	$(TOP)test/quality/run
 
 # Row security over 50 million events: about 30 GB and two hours.
 bench-large:
