@@ -105,6 +105,8 @@ SELECT public.take_digest('merge joins, on disk');
 RESET ALL;
 SELECT count(*) AS runs, count(DISTINCT digest) AS digests, min(clusters) AS clusters, min(largest) AS largest
 FROM public.digest;
+-- and on every version of PostgreSQL
+SELECT DISTINCT digest FROM public.digest;
 
 -- 100,000 identical records of which each is linked with the next, in one
 -- cluster; and all of them linked with one.

@@ -217,6 +217,8 @@ RESET ALL;
 SELECT count(DISTINCT digest) AS digests, count(*) AS runs, min(persons) > 1000 AS many_persons,
 	   min(ambiguous) > 0 AS some_ambiguous, min(ranks) AS ranks
 FROM public.digest;
+-- and on every version of PostgreSQL
+SELECT DISTINCT digest FROM public.digest;
 -- persons are numbered 1, 2, 3 and so on
 SELECT max(person_id) = count(*) AND min(person_id) = 1 AS dense FROM care_identity.person;
 -- no person has two NHS numbers
