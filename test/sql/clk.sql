@@ -500,7 +500,43 @@ SELECT count(*) FROM dice_join('big', 'big', 0.3);
 RESET statement_timeout;
 RESET work_mem;
 
+-- 8. encoding counts towards a quota
+SET SESSION AUTHORIZATION regress_guardian;
+SELECT set_quota('regress_linker', 'pseudonymise', 7);
+SET SESSION AUTHORIZATION regress_linker;
+SELECT count(*) FROM encode_clks('example', 'person', 'rec_id');
+RESET SESSION AUTHORIZATION;
+
+-- 9. the same CLKs in a database of another encoding
+CREATE DATABASE regress_clk_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
+\c regress_clk_latin
+\encoding UTF8
+SET client_min_messages = warning;
+SET search_path = public, caredata;
+CREATE EXTENSION caredata;
+SELECT import_compat_secret('example', :'secret_file');
+SELECT create_clk_schema('ë', '{"version": 3, "clkConfig": {"l": 1024, "kdf": {"type": "HKDF"}}, "features": [
+	{"identifier": "naïve", "format": {"type": "string"}, "hashing": {"comparison": {"type": "ngram", "n": 2}, "strategy": {"bitsPerFeature": 200}}},
+	{"identifier": "née", "format": {"type": "enum", "values": ["Ë"]}, "hashing": {"comparison": {"type": "exact"}, "strategy": {"bitsPerFeature": 100}}}]}') IS NOT NULL AS made;
+-- an enum of one value is too little for a project: make it one afterwards
+UPDATE clk_feature SET format = 'string' WHERE ordinal = 2;
+SELECT create_clk_project('é', 'ë', 'test', CURRENT_DATE + 2, 'example', accept => ARRAY['short secret', 'unhardened']);
+UPDATE clk_project SET approved_at = now(), approved_by = '{regress_guardian}';
+UPDATE clk_feature SET format = 'enum' WHERE ordinal = 2;
+SELECT md5(clk_of('é', '1', 'ZOË', 'Ë')::text) AS latin \gset
+SELECT clk_of('é', '1', 'ZOË', 'É');
+SELECT * FROM dice_join('é', NULL, 0.5);
+\c regress_clk
+\encoding UTF8
+SET client_min_messages = warning;
+SELECT create_clk_schema('same', '{"version": 3, "clkConfig": {"l": 1024, "kdf": {"type": "HKDF"}}, "features": [
+	{"identifier": "one", "format": {"type": "string"}, "hashing": {"comparison": {"type": "ngram", "n": 2}, "strategy": {"bitsPerFeature": 200}}},
+	{"identifier": "two", "format": {"type": "string"}, "hashing": {"comparison": {"type": "exact"}, "strategy": {"bitsPerFeature": 100}}}]}') AS same \gset
+UPDATE clk_project SET schema_id = :same WHERE name = 'example';
+SELECT md5(clk_of('example', '1', 'ZOË', 'Ë')::text) = :'latin' AS same_in_utf8;
+
 \c postgres
 SET client_min_messages = warning;
+DROP DATABASE regress_clk_latin;
 DROP DATABASE regress_clk;
 DROP ROLE regress_author, regress_guardian, regress_both, regress_linker, regress_auditor, regress_nobody;
