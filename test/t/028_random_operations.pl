@@ -3,7 +3,8 @@
 # query over the registry says they should. Random objections, withdrawals,
 # loads that bring people and move them between practices, GP records that
 # object, national lists, releases made, suspended, resumed and ended, rules set
-# and removed, practices paused, transactions rolled back.
+# and removed, practices paused, persons merged and parted, NHS numbers
+# superseded, transactions rolled back.
 #
 # 300 operations; CAREDATA_OPERATIONS asks for more (make long-test: 10,000).
 # CAREDATA_SEED repeats a run.
@@ -53,6 +54,27 @@ $node->safe_psql(
 	-- What an operation may meet and be refused for; anything else fails the test.
 	CREATE FUNCTION public.object(i integer, kind text, days integer) RETURNS void LANGUAGE sql AS
 		\$\$ SELECT caredata.record_objection(n::text, kind, caredata.today() + days) FROM public.number r WHERE r.i = object.i \$\$;
+	CREATE FUNCTION public.merge(a integer, b integer) RETURNS void LANGUAGE plpgsql AS \$\$
+	BEGIN
+		PERFORM caredata.merge_persons(p[1 + a % cardinality(p)], p[1 + b % cardinality(p)], 'a random merge', b % 2 = 0)
+		FROM (SELECT array_agg(person_id ORDER BY person_id) AS p FROM care_identity.person) x;
+	EXCEPTION WHEN object_not_in_prerequisite_state OR invalid_parameter_value THEN NULL;
+	END \$\$;
+	CREATE FUNCTION public.part(a integer, b integer) RETURNS void LANGUAGE plpgsql AS \$\$
+	BEGIN
+		PERFORM caredata.unlink_identities(ARRAY(SELECT i.identity_id FROM care_identity.identity i
+			WHERE i.person_id = (p[1 + a % cardinality(p)]) AND (hashint4(i.identity_id) + b) % 2 = 0), 'a random parting')
+		FROM (SELECT array_agg(person_id ORDER BY person_id) AS p
+			  FROM (SELECT person_id FROM care_identity.identity GROUP BY 1 HAVING count(*) > 1) d) x
+		WHERE p IS NOT NULL;
+	EXCEPTION WHEN no_data_found OR invalid_parameter_value THEN NULL;
+	END \$\$;
+	CREATE FUNCTION public.supersede(a integer, b integer) RETURNS void LANGUAGE plpgsql AS \$\$
+	BEGIN
+		PERFORM caredata.record_superseded_nhs_number(x.n::text, y.n::text, 'a random letter')
+		FROM public.number x, public.number y WHERE x.i = a AND y.i = b;
+	EXCEPTION WHEN object_not_in_prerequisite_state OR duplicate_object OR invalid_parameter_value THEN NULL;
+	END \$\$;
 	CREATE FUNCTION public.withdraw(i integer, kind text) RETURNS void LANGUAGE plpgsql AS \$\$
 	BEGIN
 		PERFORM caredata.withdraw_objection(n::text, kind) FROM public.number r WHERE r.i = withdraw.i;
@@ -177,6 +199,9 @@ my %operation = (
 	partly => [ 4, sub { join("\n", 'BEGIN;', sprintf("SELECT public.object(%d, 'local', 0);", 1 + int(rand($most))), 'SAVEPOINT s;',
 			sprintf("SELECT public.object(%d, 'local', 0);", 1 + int(rand($most))), 'ROLLBACK TO s;', 'COMMIT;') } ],
 	load => [ 12, \&load_operation ],
+	merge => [ 4, sub { sprintf("SELECT public.merge(%d, %d);", int(rand(1e6)), int(rand(1e6))) } ],
+	part => [ 3, sub { sprintf("SELECT public.part(%d, %d);", int(rand(1e6)), int(rand(1e6))) } ],
+	supersede => [ 1, sub { sprintf("SELECT public.supersede(%d, %d);", 1 + int(rand($most)), 1 + int(rand($most))) } ],
 	list => [ 3, sub { sprintf("SELECT public.import_list(%d);", int(rand(1e6))) } ],
 	release => [ 4, sub {
 			return 'SELECT 1;' if $releases >= 40;
@@ -227,6 +252,16 @@ while ($done < $operations)
 	}
 	is($node->safe_psql('care', 'SELECT * FROM caredata.check_visible_sets()'), '', "incremental is rebuilt, after $done");
 	is( $node->safe_psql('care', q{
+			SELECT count(*) FROM (
+				SELECT e.person_id, e.identity_id FROM care.gp_registration e
+				UNION ALL SELECT e.person_id, e.identity_id FROM care.gp_event e
+				UNION ALL SELECT o.person_id, o.identity_id FROM care_identity.coded_objection o
+				UNION ALL SELECT coalesce(p.person_id, q.person_id), NULL FROM care.person p FULL JOIN care_identity.person q USING (person_id)
+				WHERE p.person_id IS NULL OR q.person_id IS NULL) r
+			LEFT JOIN care_identity.identity i USING (identity_id)
+			WHERE i.person_id IS DISTINCT FROM r.person_id}),
+		'0', "records are with the person of their identity, after $done");
+	is( $node->safe_psql('care', q{
 			SELECT count(*), min(release_id), min(person_id) FROM (
 				(TABLE public.should_show EXCEPT TABLE public.do_show)
 				UNION ALL (TABLE public.do_show EXCEPT TABLE public.should_show)) d}),
@@ -239,9 +274,11 @@ my $summary = $node->safe_psql('care', q{
 	SELECT (SELECT count(*) FROM care_identity.person) || ' persons, '
 		|| (SELECT count(*) FROM care_identity.objection) || ' objections, '
 		|| (SELECT count(*) FILTER (WHERE state IN ('active', 'suspended')) || ' of ' || count(*) FROM caredata.release) || ' releases in force, '
+		|| (SELECT count(*) FILTER (WHERE change = 'merged') || ' merges, ' || count(*) FILTER (WHERE change = 'parted') || ' partings, '
+			FROM caredata.person_change)
 		|| (SELECT count(*) FROM public.do_show) || ' persons shown'});
 note($summary);
-like($summary, qr/^\d{2,} persons, \d{2,} objections, [1-9]\d* of .*, [1-9]\d+ persons shown/, 'there was something to get wrong');
+like($summary, qr/^\d{2,} persons, \d{2,} objections, [1-9]\d* of .*, [1-9]\d* merges, [1-9]\d* partings, [1-9]\d+ persons shown/, 'there was something to get wrong');
 $node->stop;
 
 done_testing();
