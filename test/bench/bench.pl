@@ -50,6 +50,10 @@ my @groups = (
 	],
 	[ \&measure_clks, qw(clk_build_thousand_per_second clk_dice_million_per_second) ],
 	[ \&measure_comparators, qw(jaro_winkler_million_per_second) ],
+	[
+		\&measure_linkage, qw(engine_jaro_winkler_million_per_second u_sampling_10_million_seconds
+		  link_historical_50k_seconds link_one_million_seconds link_one_million_memory_mb)
+	],
 	[ \&measure_load, qw(load_vs_copy_insert load_month_vs_copy_insert) ],
 	[
 		\&measure_releases, qw(rls_aggregate_vs_unprotected
@@ -619,6 +623,178 @@ SQL
 		goal => 100,
 		rate => 1,
 		ours => [ map { $compared * $compared / 1000 / $_ } @{ $time{b_dice} } ]) if $want->{clk_dice_million_per_second};
+	return;
+}
+
+# Linkage models. Figures are of the server process, on a processor: with a
+# second one records are read by two, so that the clock shows less.
+sub measure_linkage
+{
+	my ($want) = @_;
+	my $population = $ENV{BENCH_LINKED} || 1_000_000;
+	my $history = ($ENV{CAREDATA_SHARED_DATA} || "$work/shared/data") . '/splink/historical_50k.csv.gz';
+
+	say_step 'linkage models';
+	Session->new('postgres')->run('CREATE DATABASE bench_link');
+	my $s = Session->new('bench_link');
+
+	# names of 5 to 9 letters, 1,000 forenames and 20,000 surnames; every field
+	# of the second file is wrong in 2 % of the rows
+	$s->run(<<SQL);
+SET client_min_messages = error;
+CREATE EXTENSION caredata;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+CREATE FUNCTION pick(n bigint, what integer, choices integer) RETURNS integer LANGUAGE sql IMMUTABLE
+	RETURN (hashint8extended(n, what) & 1073741823) % choices;
+CREATE FUNCTION letters(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+	\$\$ SELECT upper(substr(translate(md5(n::text), '0123456789', 'norstileyw'), 1, 5 + (n % 5)::integer)) \$\$;
+CREATE FUNCTION nhs_number(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$
+	SELECT CASE sum((11 - i) * substr(n::text, i, 1)::integer) % 11 WHEN 0 THEN n::text || 0 WHEN 1 THEN NULL
+		ELSE n::text || 11 - sum((11 - i) * substr(n::text, i, 1)::integer) % 11 END FROM generate_series(1, 9) i \$\$;
+CREATE TABLE registry AS
+SELECT n AS id, nhs_number, letters(pick(n, 1, 1000)) AS forename, letters(1000 + pick(n, 2, 20000)) AS surname,
+	date '1930-01-01' + pick(n, 3, 33000) AS date_of_birth, (1 + pick(n, 4, 2))::text AS sex,
+	'LS' || 1 + pick(n, 5, 99) || ' ' || pick(n, 6, 10) || substr('ABDEFGHJLNPQRSTUWXYZ', 1 + pick(n, 7, 20), 1)
+		|| substr('ABDEFGHJLNPQRSTUWXYZ', 1 + pick(n, 8, 20), 1) AS postcode
+FROM (SELECT row_number() OVER (ORDER BY k) AS n, nhs_number(k) AS nhs_number
+	  FROM generate_series(990000000, 990000000 + $population * 11 / 10 + 100) k WHERE nhs_number(k) IS NOT NULL) x
+WHERE n <= $population;
+CREATE TABLE hospital AS
+SELECT id, CASE WHEN pick(id, 11, 50) > 0 THEN nhs_number END AS nhs_number,
+	CASE WHEN pick(id, 12, 50) > 0 THEN forename ELSE left(forename, 2) || substr(forename, 4) END AS forename,
+	CASE WHEN pick(id, 13, 50) > 0 THEN surname ELSE left(surname, 3) || substr(surname, 5) END AS surname,
+	CASE WHEN pick(id, 14, 50) > 0 THEN date_of_birth ELSE date_of_birth + 1 + pick(id, 15, 40) END AS date_of_birth,
+	CASE WHEN pick(id, 16, 50) > 0 THEN sex ELSE '9' END AS sex,
+	CASE WHEN pick(id, 17, 50) > 0 THEN postcode ELSE 'EX4 4AA' END AS postcode
+FROM registry;
+VACUUM (FREEZE, ANALYZE) registry, hospital;
+CREATE FUNCTION people_model() RETURNS integer LANGUAGE plpgsql AS \$\$
+DECLARE
+	m integer := caredata.create_link_model('people', 'id');
+BEGIN
+	PERFORM caredata.add_link_comparison(m, 'forename', 'swappable_forename', '{forename,surname}', true);
+	PERFORM caredata.add_link_comparison(m, 'surname', 'swappable_surname', '{surname,forename}', true);
+	PERFORM caredata.add_link_comparison(m, 'birth', 'date', '{date_of_birth}');
+	PERFORM caredata.add_link_comparison(m, 'sex', 'sex', '{sex}');
+	PERFORM caredata.add_link_comparison(m, 'address', 'postcode', '{postcode}', false, '{exact,osa,district}', '{NULL,1,NULL}');
+	PERFORM caredata.add_link_comparison(m, 'nhs', 'nhs_number', '{nhs_number}');
+	PERFORM caredata.add_link_relationship(m, 'household', '{surname,address}');
+	PERFORM caredata.add_link_relationship(m, 'twins', '{surname,birth,address}');
+	PERFORM caredata.add_link_blocking(m, '{nhs_number}');
+	PERFORM caredata.add_link_blocking(m, '{date_of_birth,surname}');
+	PERFORM caredata.add_link_blocking(m, '{date_of_birth,postcode}');
+	PERFORM caredata.add_link_blocking(m, '{forename,surname,postcode}');
+	RETURN m;
+END \$\$;
+SQL
+	if ($want->{engine_jaro_winkler_million_per_second})
+	{
+		# one comparison of names that all differ: each pair is worked out
+		$s->run(<<SQL);
+SELECT caredata.create_link_model('names', 'id');
+SELECT caredata.add_link_comparison(1, 'surname', 'text', '{surname}', false, '{jaro_winkler,jaro_winkler,jaro_winkler}', '{0.92,0.88,0.7}');
+CREATE TABLE names AS SELECT array_agg(caredata.link_record(1, letters(n))) AS records FROM generate_series(1, 4000) n;
+SQL
+		my %time = take_turns($rounds, a => sub {
+			$s->cpu_milliseconds('SELECT caredata.link_sample_patterns(1, records, records) FROM names') });
+
+		report('engine_jaro_winkler_million_per_second', unit => 'M/s', better => 'higher', goal => 8,
+			rate => 1, ours => [ map { 16000 / $_ } @{ $time{a} } ]);
+	}
+	if ($want->{u_sampling_10_million_seconds})
+	{
+		$s->run(<<SQL);
+SELECT people_model() AS m \\gset
+BEGIN;
+SELECT caredata.pack_link_table(:m, 'registry', 'caredata_left', 'left', '{link}', NULL);
+SELECT caredata.pack_link_table(:m, 'hospital', 'caredata_right', 'right', '{link}', NULL);
+SQL
+		my $sample = "SELECT pairs FROM caredata.sample_link_patterns(:m, false, $population, $population, 10000000)";
+		my $pairs = $s->run($sample);
+		die "$pairs pairs are not 10 million\n" if abs($pairs - 1e7) > 1e5;
+		my %time = take_turns($rounds, a => sub { $s->cpu_milliseconds($sample) });
+
+		$s->run('ROLLBACK');
+		report('u_sampling_10_million_seconds', unit => 's', better => 'lower', goal => 15,
+			ours => [ map { $_ / 1000 } @{ $time{a} } ]);
+	}
+	if ($want->{link_historical_50k_seconds} && -r $history)
+	{
+		my (@training, @linking);
+
+		$s->run(<<SQL);
+CREATE TABLE figure (unique_id text, cluster text, full_name text, first_and_surname text, first_name text, surname text,
+	dob text, birth_place text, postcode_fake text, gender text, occupation text);
+\\copy figure FROM PROGRAM 'zcat $history' CSV HEADER
+ANALYZE figure;
+CREATE FUNCTION figure_model() RETURNS integer LANGUAGE plpgsql AS \$\$
+DECLARE
+	m integer := caredata.create_link_model('figures', 'unique_id');
+BEGIN
+	PERFORM caredata.add_link_comparison(m, 'name', 'name_pair', '{first_name,surname}', true);
+	PERFORM caredata.add_link_comparison(m, 'birth', 'date', '{dob}', true, '{exact,osa,two_parts,osa,years}', '{NULL,1,NULL,2,10}');
+	PERFORM caredata.add_link_comparison(m, 'postcode', 'postcode', '{postcode_fake}', true, '{exact,osa,district}', '{NULL,1,NULL}');
+	PERFORM caredata.add_link_comparison(m, 'place', 'text', '{birth_place}', true, '{exact,jaro_winkler,jaro_winkler}', '{NULL,0.92,0.8}');
+	PERFORM caredata.add_link_comparison(m, 'occupation', 'text', '{occupation}', true);
+	PERFORM caredata.add_link_comparison(m, 'sex', 'sex', '{gender}');
+	PERFORM caredata.add_link_relationship(m, 'neighbours', '{postcode,place}');
+	PERFORM caredata.set_link_model(m, block_pairs_limit => 50000);
+	PERFORM caredata.add_link_blocking(m, c::name[]) FROM unnest('{"{full_name}","{first_and_surname}","{dob,postcode_fake}",
+		"{postcode_fake,surname}","{postcode_fake,first_name}","{dob,first_name}","{dob,surname}","{dob,birth_place}",
+		"{surname,birth_place}","{first_name,birth_place,occupation}","{postcode_fake}","{first_name,birth_place}","{dob,occupation}"}'::text[]) c;
+	PERFORM caredata.add_link_blocking(m, '{first_name,surname}', '{soundex,soundex}');
+	PERFORM caredata.add_link_blocking(m, '{surname,postcode_fake}', '{whole,district}');
+	PERFORM caredata.add_link_blocking(m, '{surname,dob}', '{whole,year}');
+	PERFORM caredata.add_link_blocking(m, '{surname,first_name}', '{whole,first}', '{0,2}');
+	PERFORM caredata.add_link_blocking(m, '{first_name,birth_place,dob}', '{whole,whole,year}');
+	PERFORM caredata.add_link_blocking(m, '{surname,birth_place}', '{first,whole}', '{4,0}');
+	PERFORM caredata.add_link_blocking(m, '{full_name,birth_place}', '{last_word,whole}');
+	PERFORM caredata.add_link_blocking(m, '{full_name,dob}', '{last_word,year}');
+	PERFORM caredata.add_link_blocking(m, '{first_name,postcode_fake}', '{whole,district}');
+	RETURN m;
+END \$\$;
+SQL
+		for (1 .. 3)
+		{
+			$s->run('SELECT figure_model() AS m \gset' . "\n" . 'SELECT 1 WHERE false');
+			push @training, $s->cpu_milliseconds("SELECT caredata.train_link_model(:m, 'figure')");
+			push @linking, $s->cpu_milliseconds("SELECT count(*) FROM caredata.link(:m, 'figure')");
+		}
+		report('link_historical_50k_seconds', unit => 's', better => 'lower', goal => 15,
+			ours => [ map { ($training[$_] + $linking[$_]) / 1000 } 0 .. $#training ]);
+	}
+	if ($want->{link_one_million_seconds} || $want->{link_one_million_memory_mb})
+	{
+		my (@seconds, $memory);
+
+		for (1 .. 2)
+		{
+			my $t = Session->new('bench_link');
+
+			$t->run('SET client_min_messages = error; SET jit = off; SET max_parallel_workers_per_gather = 0; SELECT people_model() AS m \gset' . "\n" . 'SELECT 1 WHERE false');
+			my $train = $t->cpu_milliseconds("SELECT caredata.train_link_model(:m, 'hospital', 'registry')");
+			my $link = $t->cpu_milliseconds("CREATE TEMP TABLE linked AS SELECT * FROM caredata.link(:m, 'hospital', 'registry')");
+			my $right = $t->run('SELECT count(*) FILTER (WHERE left_id = right_id) * 2.0 / (count(*) + ' . $population . ') FROM linked');
+			die "F1 of the links is $right\n" if $right < 0.999;
+			push @seconds, ($train + $link) / 1000;
+			open(my $status, '<', "/proc/$t->{backend}/status") or last;
+			my ($all, $shared) = (0, 0);
+			while (<$status>)
+			{
+				$all = $1 if /^VmHWM:\s+(\d+)/;
+				$shared = $1 if /^RssShmem:\s+(\d+)/;
+			}
+			$memory = ($all - $shared) / 1024;
+			$t->close;
+		}
+		report('link_one_million_seconds', unit => 's', better => 'lower', goal => 180,
+			ours => \@seconds) if $want->{link_one_million_seconds};
+		report('link_one_million_memory_mb', unit => 'MB', better => 'lower', goal => 200,
+			ours => [$memory]) if $want->{link_one_million_memory_mb} && $memory;
+	}
+	$s->close;
+	Session->new('postgres')->run('DROP DATABASE bench_link') unless $ENV{BENCH_KEEP};
 	return;
 }
 
