@@ -363,23 +363,41 @@ caredata_ff1_decrypt_halves(const Ff1 *ff1, Ff1Number *left, Ff1Number *right)
 	return FF1_OK;
 }
 
+/* The value of a digit; FF1_MAX_RADIX, too large for any, where it is none. */
+static inline unsigned
+digit_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return (unsigned) (digit - '0');
+	if (digit >= 'a' && digit <= 'z')
+		return (unsigned) (digit - 'a') + 10;
+	return FF1_MAX_RADIX;
+}
+
+/* As many digits of any radix as an unsigned 64-bit number holds. */
+#define SMALL_DIGITS	12
+
 static bool
 read_digits(unsigned radix, const char *digits, size_t length,
 			Ff1Number *number)
 {
-	Ff1Number	result = 0;
+	uint64_t	small = 0;
+	Ff1Number	result;
 	size_t		i;
 
-	for (i = 0; i < length; i++)
+	for (i = 0; i < length && i < SMALL_DIGITS; i++)
 	{
-		unsigned	digit;
+		unsigned	digit = digit_value(digits[i]);
 
-		if (digits[i] >= '0' && digits[i] <= '9')
-			digit = (unsigned) (digits[i] - '0');
-		else if (digits[i] >= 'a' && digits[i] <= 'z')
-			digit = (unsigned) (digits[i] - 'a') + 10;
-		else
+		if (digit >= radix)
 			return false;
+		small = small * radix + digit;
+	}
+	result = small;
+	for (; i < length; i++)
+	{
+		unsigned	digit = digit_value(digits[i]);
+
 		if (digit >= radix)
 			return false;
 		result = result * radix + digit;
@@ -397,6 +415,16 @@ write_digits(unsigned radix, Ff1Number number, char *digits, size_t length)
 	{
 		uint32_t	small = (uint32_t) number;
 
+		/* division by a constant is no division */
+		if (radix == 10)
+		{
+			while (length-- > 0)
+			{
+				digits[length] = (char) ('0' + small % 10);
+				small /= 10;
+			}
+			return;
+		}
 		while (length-- > 0)
 		{
 			digits[length] = digit[small % radix];
