@@ -50,6 +50,8 @@ CREATE TABLE caredata.dataset_column (
 	treatment      text NOT NULL DEFAULT 'keep'
 		CHECK (treatment IN ('drop', 'keep', 'year', 'month', 'age_band',
 							 'msoa', 'district', 'record_pid')),
+	source_setting text
+		CHECK (source_setting IN ('gp', 'hospital', 'community', 'social_care', 'registry')),
 	description    text NOT NULL,
 	PRIMARY KEY (dataset, column_name),
 	UNIQUE (dataset, position),
@@ -78,6 +80,9 @@ COMMENT ON COLUMN caredata.dataset_column.future_allowed IS
 	'Whether the date may lie after the day of the load, as a booked appointment does';
 COMMENT ON COLUMN caredata.dataset_column.treatment IS
 	'Treatment that a release applies unless it is told another';
+
+COMMENT ON COLUMN caredata.dataset_column.source_setting IS
+	'Care setting that the value was derived from, where that is another than the dataset''s: a release shows it only of people whose rows of that setting it shows';
 
 -- A row here describes a table that exists, so the rows travel with a dump.
 SELECT pg_catalog.pg_extension_config_dump('caredata.dataset', '');

@@ -47,38 +47,46 @@ CREATE FUNCTION caredata.treated_column(
 	release_id  integer,
 	column_name name,
 	treatment   text,
-	result_name name)
+	result_name name,
+	source_setting text)
 	RETURNS text
-	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	value text := format('t.%I', column_name);
 BEGIN
+	-- The row is shown by its dataset's setting, the value by its own.
+	IF source_setting IS NOT NULL THEN
+		value := format('CASE WHEN caredata.visible(t.person_id, %L::caredata.release_ref, %L) THEN %s END',
+						release_id, source_setting, value);
+	END IF;
 	CASE treatment
 		WHEN 'keep' THEN
-			RETURN format('t.%I AS %I', column_name, result_name);
+			RETURN format('%s AS %I', value, result_name);
 		WHEN 'year' THEN
-			RETURN format('caredata.year_of(t.%I) AS %I', column_name, result_name);
+			RETURN format('caredata.year_of(%s) AS %I', value, result_name);
 		WHEN 'month' THEN
-			RETURN format('caredata.month_of(t.%I) AS %I', column_name, result_name);
+			RETURN format('caredata.month_of(%s) AS %I', value, result_name);
 		WHEN 'shift' THEN
-			RETURN format('caredata.shifted_date(t.%I, t.person_id, %L::caredata.release_ref) AS %I',
-						  column_name, release_id, result_name);
+			RETURN format('caredata.shifted_date(%s, t.person_id, %L::caredata.release_ref) AS %I',
+						  value, release_id, result_name);
 		WHEN 'age_band' THEN
-			RETURN format('caredata.age_band(t.%I, CURRENT_DATE) AS %I', column_name, result_name);
+			RETURN format('caredata.age_band(%s, CURRENT_DATE) AS %I', value, result_name);
 		WHEN 'msoa' THEN
-			RETURN format('(SELECT area.msoa_code FROM care.lsoa area WHERE area.lsoa_code = t.%I) AS %I',
-						  column_name, result_name);
+			RETURN format('(SELECT area.msoa_code FROM care.lsoa area WHERE area.lsoa_code = %s) AS %I',
+						  value, result_name);
 		WHEN 'district' THEN
-			RETURN format('(SELECT area.local_authority_code FROM care.lsoa area WHERE area.lsoa_code = t.%I) AS %I',
-						  column_name, result_name);
+			RETURN format('(SELECT area.local_authority_code FROM care.lsoa area WHERE area.lsoa_code = %s) AS %I',
+						  value, result_name);
 		WHEN 'record_pid' THEN
-			RETURN format('caredata.record_pid(t.%I, %L::caredata.release_ref) AS %I',
-						  column_name, release_id, result_name);
+			RETURN format('caredata.record_pid(%s, %L::caredata.release_ref) AS %I',
+						  value, release_id, result_name);
 	END CASE;
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, name) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.treated_column(integer, name, text, name) IS
+REVOKE ALL ON FUNCTION caredata.treated_column(integer, name, text, name, text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.treated_column(integer, name, text, name, text) IS
 	'One column of a release''s view, in SQL: the treatments are written here and can be nothing else';
 
 -- Also what check() compares a view with.
@@ -89,7 +97,7 @@ BEGIN ATOMIC
 	SELECT format('SELECT caredata.pid(t.person_id, %L::caredata.release_ref) AS pid%s FROM care.%I t',
 				  release_view_query.release_id,
 				  string_agg(', ' || caredata.treated_column(rc.release_id, c.column_name, rc.treatment,
-															 coalesce(t.result_name, c.column_name)),
+															 coalesce(t.result_name, c.column_name), c.source_setting),
 							 '' ORDER BY rc.version, c.position),
 				  release_view_query.dataset)
 	FROM caredata.release_column rc
@@ -255,15 +263,18 @@ BEGIN
 	EXECUTE format('COMMENT ON COLUMN %I.%I.pid IS %L', schema, make_release_view.dataset,
 				   'Pseudonym of the person in this release; the same in all its views, and in no other release');
 	FOR field IN
-		SELECT rc.shown_as, rc.treatment, rc.description, t.description AS shown
+		SELECT rc.shown_as, rc.treatment, rc.description, t.description AS shown, c.source_setting
 		FROM caredata.release_columns(make_release_view.release_id) rc
 		JOIN caredata.treatment t ON t.treatment = rc.treatment
+		JOIN caredata.dataset_column c ON c.dataset = rc.dataset AND c.column_name = rc.column_name
 		WHERE rc.dataset = make_release_view.dataset
 	LOOP
 		EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L',
 					   schema, make_release_view.dataset, field.shown_as,
-					   CASE field.treatment WHEN 'keep' THEN field.description
-					   ELSE format('%s; shown: %s', field.description, field.shown) END);
+					   concat_ws('; ', field.description,
+								 'shown: ' || CASE WHEN field.treatment <> 'keep' THEN field.shown END,
+								 'empty for people whose rows of setting ' || field.source_setting
+								 || ' the release does not show'));
 		-- PostgreSQL runs the functions of a view as the reader.
 		IF field.treatment = 'shift' THEN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION caredata.shifted_date(date, integer, caredata.release_ref) TO %I',
@@ -373,7 +384,8 @@ BEGIN
 		'caredata.record_pid(bigint, caredata.release_ref)',
 		'caredata.record_pid(text, caredata.release_ref)',
 		'caredata.visible(integer, caredata.release_ref, text)',
-		'caredata.release_effect(integer)']
+		'caredata.release_effect(integer)',
+		'caredata.release_effect(name)']
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', routine::regprocedure, reader);
 	END LOOP;

@@ -33,6 +33,12 @@ BEGIN
 	PERFORM caredata.define_dataset_column('person', 'death_month', 'smallint',
 		'Month of death, 1 to 12');
 
+	-- Whoever keeps their GP record to the practice keeps these there, too.
+	-- Area and ethnic category may come from another record, where the
+	-- registration lacks them; that record has its own.
+	UPDATE caredata.dataset_column c SET source_setting = 'gp'
+	WHERE c.dataset = 'person' AND c.column_name IN ('practice_code', 'lsoa', 'ethnic_category');
+
 	PERFORM caredata.define_dataset('gp_registration', 'gp', 'GP registrations',
 		ARRAY['registration_id'],
 		'One row for each period a person was registered with a practice; periods of one person may overlap, and the latest start counts',

@@ -284,7 +284,29 @@ REVOKE ALL ON FUNCTION caredata.release_effect(integer) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.release_effect(integer) IS
 	'How many a release withholds: people of its population, shown and withheld, in all and by age band, sex and practice, for each group of settings treated alike; counts as they may be published, percentages from these. For guardians, administrators, auditors and the release''s own readers';
 
+-- Readers know their release by its name.
+CREATE FUNCTION caredata.release_effect(release name)
+RETURNS TABLE (settings text[], breakdown text, value text, people text,
+			   shown text, withheld text, withheld_percent numeric)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 300
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT e.*
+	  FROM caredata.release_effect((SELECT r.release_id FROM caredata.release r
+									 WHERE r.name = release_effect.release)) e;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.release_effect(name) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.release_effect(name) IS
+	'How many a release withholds, by the name of the release';
+
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
+	('caredata_guardian', 'caredata.release_effect(name)'),
+	('caredata_admin',    'caredata.release_effect(name)'),
+	('caredata_auditor',  'caredata.release_effect(name)'),
 	('caredata_guardian', 'caredata.explain_visibility(text,integer)'),
 	('caredata_guardian', 'caredata.release_effect(integer)'),
 	('caredata_admin',    'caredata.release_effect(integer)'),

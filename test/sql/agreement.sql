@@ -121,9 +121,11 @@ SELECT * FROM caredata.release_columns(:release);
 
 -- every treatment of the list is written in treated_column(), and no other
 RESET SESSION AUTHORIZATION;
-SELECT t.treatment, caredata.treated_column(9, 'x"y', t.treatment, 'z"')
+SELECT t.treatment, caredata.treated_column(9, 'x"y', t.treatment, 'z"', NULL)
 FROM caredata.treatment t WHERE t.treatment <> 'drop' ORDER BY t.treatment COLLATE "C";
-SELECT caredata.treated_column(9, 'x', 'drop', 'x');
+SELECT caredata.treated_column(9, 'x', 'drop', 'x', NULL);
+-- what comes from another setting is shown with the rows of that setting
+SELECT caredata.treated_column(9, 'x"y', 'msoa', 'z"', 'gp');
 
 -- 5. approval: not by an author, in whatever role
 SET SESSION AUTHORIZATION regress_author;

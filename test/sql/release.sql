@@ -261,7 +261,7 @@ SELECT caredata.activate_release(:study);
 SELECT caredata.suspend_release(:study);
 SELECT caredata.resume_release(:study);
 SELECT caredata.end_release(:study);
-SELECT caredata.treated_column(:study, 'x', 'keep', 'x');
+SELECT caredata.treated_column(:study, 'x', 'keep', 'x', NULL);
 SELECT caredata.check_row_security('care.person');
 SELECT caredata.check_population('practice', '{x}');
 RESET SESSION AUTHORIZATION;
