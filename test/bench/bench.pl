@@ -952,7 +952,6 @@ INSERT INTO care.gp_event (person_id, practice, event_id, date, record_date, cod
 			 ELSE (ARRAY['H33..','G20..','C10E.','2469.','246A.','44P..','137R.','65E..'])[1 + @{[ scatter('g', 5, 8) ]}] END,
 		'readv2', 120 + g % 40, 1, 1
 	FROM generate_series(1, $events) g;
-CREATE INDEX ON care.gp_event (code);
 INSERT INTO care.practice (practice_code, name) SELECT 'A81' || to_char(g, 'FM000'), 'Practice' FROM generate_series(0, 264) g;
 INSERT INTO care_landing.national_list (nhs_number)
 	SELECT nhs_number FROM care_identity.identity WHERE @{[ scatter('person_id', 6, 20) ]} > 0;
@@ -1117,6 +1116,8 @@ SQL
 		my ($name, $condition) = @$row;
 
 		next unless $want->{$name};
+		# not before: the unprotected aggregate would read it in place of the table
+		$s->run("CREATE INDEX ON care.gp_event (code); ANALYZE care.gp_event") if $condition =~ /^code/;
 		# a column is read, or the unprotected side would look into the index only
 		my $query = sub { "SELECT sum(value1_condition) FROM $_[0].gp_event WHERE $condition" };
 		my $plan = $reader->run("EXPLAIN (COSTS OFF) " . $query->('bench_release'));
