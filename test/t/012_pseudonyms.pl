@@ -73,6 +73,37 @@ $node->start;
 is($node->safe_psql('postgres', $digest), $now, 'after a crash');
 
 # ---------------------------------------------------------------------------
+# Quotas: over sessions and connections that break, until the server restarts
+# ---------------------------------------------------------------------------
+
+$node->safe_psql(
+	'postgres', q{
+	CREATE ROLE caredata_linker; CREATE ROLE linda LOGIN IN ROLE caredata_linker;
+	GRANT EXECUTE ON FUNCTION caredata.pid_of(bigint, name) TO caredata_linker;
+	SELECT caredata.set_quota('linda', 'pseudonymise', 100);});
+my $used_up = '53400 quota "pseudonymise" of role "linda" is used up';
+
+# as linda: the number of pseudonyms made, or the error
+sub as_linda
+{
+	my ($on, $count) = @_;
+	my ($status, $stdout, $stderr) = $on->psql('postgres',
+		"\\set VERBOSITY verbose\nSELECT count(caredata.pid_of(n::bigint, 'audit')) FROM generate_series(1, $count) n;",
+		extra_params => [ '-U', 'linda' ]);
+	return $stderr =~ /ERROR:\s+(\w{5}): ([^\n]*)/ ? "$1 $2" : $stdout;
+}
+is(as_linda($node, 40), 40, 'within the quota');
+is(as_linda($node, 61), $used_up, 'and past it, in another session');
+is($node->safe_psql('postgres', q{SELECT used, values_per_day FROM caredata.quota_uses() WHERE login = 'linda'}), '100|100', 'used to the last value');
+$node->safe_psql('postgres', q{SELECT caredata.set_quota('linda', 'pseudonymise', 150)});
+my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', 'linda' ]);
+my $backend = $session->query_safe('SELECT pg_backend_pid()');
+$session->query_safe(q{BEGIN; SELECT count(caredata.pid_of(n::bigint, 'audit')) FROM generate_series(1, 20) n});
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($backend, 10000)");
+eval { $session->quit; };
+is($node->safe_psql('postgres', q{SELECT used FROM caredata.quota_uses() WHERE login = 'linda'}), 120, 'a connection that was cut has used what it used, and no more');
+
+# ---------------------------------------------------------------------------
 # A standby
 # ---------------------------------------------------------------------------
 
@@ -82,7 +113,13 @@ $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $digest), $now, 'on a standby');
+is(as_linda($standby, 150), 150, 'a standby counts for itself');
+is(as_linda($standby, 1), $used_up, 'to the same limit');
 $standby->stop;
+
+$node->restart;
+is(as_linda($node, 150), 150, 'after a restart a new day begins');
+is(as_linda($node, 1), $used_up, 'and ends');
 
 # ---------------------------------------------------------------------------
 # Another master key
@@ -120,9 +157,11 @@ my $restored = PostgreSQL::Test::Cluster->new('restored');
 $restored->init;
 $restored->append_conf('postgresql.conf', "shared_preload_libraries = 'caredata'\ncaredata.master_key_file = '$keys/two'\n");
 $restored->start;
+$restored->safe_psql('postgres', 'CREATE ROLE caredata_linker');
 $restored->safe_psql('postgres', 'CREATE DATABASE again');
 $restored->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$keys/dump.sql", '-d', $restored->connstr('again') ], 'restored');
 is($restored->safe_psql('again', $digest), $now, 'in a restored cluster');
+is($restored->safe_psql('again', 'SELECT role_name, use, values_per_day FROM caredata.quotas()'), 'linda|pseudonymise|150', 'quotas came with the dump');
 $restored->append_conf('postgresql.conf', "caredata.master_key_file = '$keys/other'");
 $restored->restart;
 like(failure($restored, q{SELECT caredata.salted_sha256('x', 'partner')}, 'again'),
