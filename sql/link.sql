@@ -341,31 +341,43 @@ $function$;
 COMMENT ON FUNCTION caredata.store_link_training(integer, double precision, double precision[], text, double precision) IS
 	'Ends the training of a draft; internal to train_link_model()';
 
-CREATE FUNCTION caredata.store_link_frequencies(model integer, slot integer, hashes bigint[],
-	frequencies double precision[], unseen_frequency double precision) RETURNS void
+-- A value whose frequency counts, and then its frequencies, some at a time.
+CREATE FUNCTION caredata.store_link_slot(model integer, slot integer, chance double precision,
+										 unseen_frequency double precision) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $function$
 BEGIN
 	PERFORM caredata.lock_link_model(model);
 	DELETE FROM caredata.link_model_frequency f
-	WHERE f.model_id = model AND f.slot = store_link_frequencies.slot;
+	WHERE f.model_id = model AND f.slot = store_link_slot.slot;
 	DELETE FROM caredata.link_model_slot s
-	WHERE s.model_id = model AND s.slot = store_link_frequencies.slot;
+	WHERE s.model_id = model AND s.slot = store_link_slot.slot;
 	INSERT INTO caredata.link_model_slot
-	SELECT model, s.slot, c.ordinal, s.part,
-		(SELECT least(greatest(sum(f * f ORDER BY f), 1e-12), 1) FROM unnest(frequencies) f),
-		store_link_frequencies.unseen_frequency
+	SELECT model, s.slot, c.ordinal, s.part, least(greatest(store_link_slot.chance, 1e-12), 1),
+		store_link_slot.unseen_frequency
 	FROM caredata.link_slot_list(model) s
 	JOIN caredata.link_model_comparison c ON c.model_id = model AND c.name = s.comparison
-	WHERE s.slot = store_link_frequencies.slot;
+	WHERE s.slot = store_link_slot.slot;
+END
+$function$;
+COMMENT ON FUNCTION caredata.store_link_slot(integer, integer, double precision, double precision) IS
+	'Begins the frequencies of one value of a draft; internal to train_link_model()';
+
+CREATE FUNCTION caredata.store_link_frequencies(model integer, slot integer, hashes bigint[],
+												frequencies double precision[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $function$
+BEGIN
+	PERFORM caredata.lock_link_model(model);
 	INSERT INTO caredata.link_model_frequency
 	SELECT model, store_link_frequencies.slot, v.hash, v.frequency
 	FROM unnest(hashes, frequencies) AS v (hash, frequency);
 END
 $function$;
-COMMENT ON FUNCTION caredata.store_link_frequencies(integer, integer, bigint[], double precision[], double precision) IS
-	'Writes the frequencies of one value of a draft; internal to train_link_model()';
+COMMENT ON FUNCTION caredata.store_link_frequencies(integer, integer, bigint[], double precision[]) IS
+	'Adds frequencies of one value of a draft; internal to train_link_model()';
 
 /*
  * What a run is doing, for other sessions to see: the application name of this
@@ -784,8 +796,9 @@ BEGIN
 			USING ERRCODE = 'no_data_found';
 	END IF;
 	-- who is in no table of names has a name that is rarer than all in it
-	PERFORM caredata.store_link_frequencies(model, place, hashes, frequencies,
-		(SELECT min(f) FROM unnest(frequencies) f));
+	PERFORM caredata.store_link_slot(model, place, (SELECT sum(f * f ORDER BY f) FROM unnest(frequencies) f),
+									 (SELECT min(f) FROM unnest(frequencies) f));
+	PERFORM caredata.store_link_frequencies(model, place, hashes, frequencies);
 	RETURN cardinality(hashes);
 END
 $function$;
@@ -793,34 +806,50 @@ COMMENT ON FUNCTION caredata.use_link_frequencies(integer, text, regclass, name,
 	'Gives a draft the frequencies of values from a reference table, shares of 1, in the place of those in the linked tables; returns how many values';
 
 -- Frequencies in the packed tables, of persons where the model has a column
--- for them; those that a reference table gave stay.
+-- for them; those that a reference table gave stay. There may be as many
+-- values as records, so they are handed over some at a time.
 CREATE FUNCTION caredata.count_link_frequencies(model integer, one boolean) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $function$
 DECLARE
 	place integer;
+	query text;
+	total double precision;
+	squares numeric;
+	value record;
 	hashes bigint[];
-	counts bigint[];
-	total bigint;
+	frequencies double precision[];
 BEGIN
 	FOR place IN 0 .. caredata.link_slots(model) - 1 LOOP
 		CONTINUE WHEN EXISTS (SELECT FROM caredata.link_model_slot s
 							  WHERE s.model_id = model AND s.slot = place);
-		EXECUTE format(
-			'SELECT array_agg(hash ORDER BY hash), array_agg(holders ORDER BY hash), sum(holders)
-			 FROM (SELECT hash, count(DISTINCT person) + count(*) FILTER (WHERE person IS NULL) AS holders
-				   FROM (SELECT caredata.link_slot_hash(%1$s, record, %2$s) AS hash, person
-						 FROM pg_temp.caredata_left %3$s) v
-				   WHERE hash IS NOT NULL GROUP BY hash) v',
+		query := format(
+			'SELECT hash, count(DISTINCT person) + count(*) FILTER (WHERE person IS NULL) AS holders
+			 FROM (SELECT caredata.link_slot_hash(%1$s, record, %2$s) AS hash, person
+				   FROM pg_temp.caredata_left %3$s) v
+			 WHERE hash IS NOT NULL GROUP BY hash',
 			model, place, CASE WHEN one THEN '' ELSE format(
 				'UNION ALL SELECT caredata.link_slot_hash(%s, record, %s), person FROM pg_temp.caredata_right',
-				model, place) END)
-		INTO hashes, counts, total;
-		CONTINUE WHEN hashes IS NULL;
-		PERFORM caredata.store_link_frequencies(model, place, hashes,
-			(SELECT array_agg(c::double precision / total ORDER BY n)
-			 FROM unnest(counts) WITH ORDINALITY AS u (c, n)), 1.0::double precision / (total + 1));
+				model, place) END);
+		-- sums of whole numbers, which have no order
+		EXECUTE format('SELECT sum(holders), sum(holders::numeric * holders) FROM (%s) v', query)
+		INTO total, squares;
+		CONTINUE WHEN total IS NULL;
+		PERFORM caredata.store_link_slot(model, place, (squares / (total * total)::numeric)::double precision,
+										 1 / (total + 1));
+		hashes := '{}';
+		frequencies := '{}';
+		FOR value IN EXECUTE query LOOP
+			hashes := array_append(hashes, value.hash);
+			frequencies := array_append(frequencies, value.holders / total);
+			IF cardinality(hashes) = 10000 THEN
+				PERFORM caredata.store_link_frequencies(model, place, hashes, frequencies);
+				hashes := '{}';
+				frequencies := '{}';
+			END IF;
+		END LOOP;
+		PERFORM caredata.store_link_frequencies(model, place, hashes, frequencies);
 	END LOOP;
 END
 $function$;
@@ -1355,7 +1384,8 @@ BEGIN
 		'caredata.warn_of_link(bigint, text, text, integer, text)',
 		'caredata.store_link_levels(integer, double precision[], double precision[])',
 		'caredata.store_link_training(integer, double precision, double precision[], text, double precision)',
-		'caredata.store_link_frequencies(integer, integer, bigint[], double precision[], double precision)',
+		'caredata.store_link_slot(integer, integer, double precision, double precision)',
+		'caredata.store_link_frequencies(integer, integer, bigint[], double precision[])',
 		'caredata.pack_link_table(integer, regclass, name, text, text[], bigint, text)',
 		'caredata.skip_link_blocks(integer, bigint, integer, boolean)',
 		'caredata.link_pairs_query(integer, integer, text, boolean)',

@@ -772,7 +772,7 @@ SQL
 		{
 			my $t = Session->new('bench_link');
 
-			$t->run('SET client_min_messages = error; SET jit = off; SET max_parallel_workers_per_gather = 0; SELECT people_model() AS m \gset' . "\n" . 'SELECT 1 WHERE false');
+			$t->run('SET client_min_messages = error; SET work_mem = \'64MB\'; SET jit = off; SET max_parallel_workers_per_gather = 0; SELECT people_model() AS m \gset' . "\n" . 'SELECT 1 WHERE false');
 			my $train = $t->cpu_milliseconds("SELECT caredata.train_link_model(:m, 'hospital', 'registry')");
 			my $link = $t->cpu_milliseconds("CREATE TEMP TABLE linked AS SELECT * FROM caredata.link(:m, 'hospital', 'registry')");
 			my $right = $t->run('SELECT count(*) FILTER (WHERE left_id = right_id) * 2.0 / (count(*) + ' . $population . ') FROM linked');

@@ -66,6 +66,8 @@ CREATE TABLE public.found AS SELECT * FROM caredata.link(:m, 'hospital', 'gp');
 SELECT count(*), count(*) FILTER (WHERE substr(left_id, 2) = substr(right_id, 2)) AS true_links,
 	bool_and(rule = 0), count(*) FILTER (WHERE close_match) AS close, min(gap) > 5 AS clear
 FROM found;
+-- the same on every version of PostgreSQL
+SELECT md5(string_agg(concat_ws(' ', left_id, right_id, round(weight::numeric, 2)), ',' ORDER BY left_id, right_id)) FROM found;
 SELECT left_id, right_id, round(weight) AS weight, probability > 0.99 AS sure
 FROM found WHERE left_id IN ('h10', 'h13', 'h17', 'h9') ORDER BY 1;
 -- the twin of h10 shares address and birth, and is no link
@@ -206,6 +208,8 @@ SELECT count(*) FROM caredata.link(:blocked, 'same');
 SELECT rule, pairs, links, skipped_blocks, skipped_pairs FROM caredata.link_run_rule
 WHERE run_id = (SELECT max(run_id) FROM caredata.link_run) ORDER BY 1;
 SELECT rule, left_records, right_records, pairs, example_id FROM caredata.link_run_block ORDER BY 1;
+SELECT caredata.copy_link_model(:blocked) AS nothing \gset
+SELECT caredata.train_link_model(:nothing, 'same');
 
 -- Cancelled within a second, wherever it is: here in the pairs taken at random.
 CREATE TABLE public.many AS
