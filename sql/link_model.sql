@@ -28,7 +28,7 @@ INSERT INTO caredata.link_test
 SELECT kind, test, parameter, description
 FROM (VALUES
 	('text forename surname swappable_forename swappable_surname date postcode nhs_number sex number', 'exact', NULL, 'equal'),
-	('text name date postcode nhs_number sex number', 'exact_other', NULL,
+	('text forename surname date postcode nhs_number sex number', 'exact_other', NULL,
 	 'of a comparison of several columns: any of one side equals any of the other'),
 	('text forename surname swappable_forename swappable_surname', 'jaro_winkler', 'least similarity', 'Jaro-Winkler similarity'),
 	('text forename surname swappable_forename swappable_surname', 'jaro', 'least similarity', 'Jaro similarity'),
@@ -48,11 +48,14 @@ FROM (VALUES
 	('date', 'years', 'greatest difference', 'years of 365.25 days apart'),
 	('date', 'day_month_swapped', NULL, 'equal with day and month exchanged'),
 	('date', 'two_parts', NULL, 'two of year, month and day agree'),
+	('date', 'first_of_january', NULL, 'one of the two is 1 January, which often stands for an unknown day'),
 	('postcode', 'sector', NULL, 'the same sector, such as M1 1'),
 	('postcode', 'district', NULL, 'the same district, such as M1'),
 	('postcode', 'area', NULL, 'the same area, such as M'),
 	('number', 'difference', 'greatest difference', 'numbers apart'),
 	('swappable_forename swappable_surname', 'swapped', NULL, 'the two names equal, exchanged'),
+	('swappable_forename swappable_surname', 'swapped_initial', NULL,
+	 'the two names exchanged, each equal to its counterpart or its initial'),
 	('forename_surname', 'exact', NULL, 'forename and surname equal'),
 	('forename_surname', 'swapped', NULL, 'equal with forename and surname exchanged'),
 	('forename_surname', 'jaro_winkler', 'least similarity', 'both at least so similar'),

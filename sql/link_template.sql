@@ -33,18 +33,27 @@ BEGIN
 	END IF;
 	model := caredata.create_link_model(create_person_link_model.name, id_column, person_column, seed);
 
-	PERFORM caredata.add_link_comparison(model, 'forename', 'swappable_forename', '{forename,surname}',
-		by_frequency => true, tests => '{exact,jaro_winkler,initial,jaro_winkler,swapped}',
-		parameters => '{NULL,0.88,NULL,0.7,NULL}');
+	-- Forename and middle name are often exchanged, one of them an initial.
+	IF 'middle_name' <> ALL (without) THEN
+		PERFORM caredata.add_link_comparison(model, 'forename', 'swappable_forename',
+			'{forename,middle_name}', by_frequency => true,
+			tests => '{exact,jaro_winkler,initial,swapped_initial,jaro_winkler}',
+			parameters => '{NULL,0.88,NULL,NULL,0.7}');
+		PERFORM caredata.add_link_comparison(model, 'middle name', 'swappable_forename',
+			'{middle_name,forename}', tests => '{exact,jaro_winkler,initial,swapped_initial}',
+			parameters => '{NULL,0.88,NULL,NULL}');
+	ELSE
+		PERFORM caredata.add_link_comparison(model, 'forename', 'swappable_forename',
+			'{forename,surname}', by_frequency => true,
+			tests => '{exact,jaro_winkler,initial,jaro_winkler,swapped}',
+			parameters => '{NULL,0.88,NULL,0.7,NULL}');
+	END IF;
 	PERFORM caredata.add_link_comparison(model, 'surname', 'swappable_surname', '{surname,forename}',
 		by_frequency => true, tests => '{exact,jaro_winkler,jaro_winkler,swapped}',
 		parameters => '{NULL,0.88,0.7,NULL}');
-	IF 'middle_name' <> ALL (without) THEN
-		PERFORM caredata.add_link_comparison(model, 'middle name', 'forename', '{middle_name}',
-			tests => '{exact,jaro_winkler,initial}', parameters => '{NULL,0.88,NULL}');
-	END IF;
 	PERFORM caredata.add_link_comparison(model, 'date of birth', 'date', '{date_of_birth}',
-		tests => '{exact,day_month_swapped,osa,two_parts,osa}', parameters => '{NULL,NULL,1,NULL,2}');
+		tests => '{exact,day_month_swapped,osa,first_of_january,two_parts,osa}',
+		parameters => '{NULL,NULL,1,NULL,NULL,2}');
 	IF 'sex' <> ALL (without) THEN
 		PERFORM caredata.add_link_comparison(model, 'sex', 'sex', '{sex}');
 	END IF;

@@ -72,11 +72,13 @@ static const struct
 	[LINK_TEST_YEARS] = {"years", KIND(DATE), true},
 	[LINK_TEST_DAY_MONTH_SWAPPED] = {"day_month_swapped", KIND(DATE), false},
 	[LINK_TEST_TWO_PARTS] = {"two_parts", KIND(DATE), false},
+	[LINK_TEST_FIRST_OF_JANUARY] = {"first_of_january", KIND(DATE), false},
 	[LINK_TEST_SECTOR] = {"sector", KIND(POSTCODE), false},
 	[LINK_TEST_DISTRICT] = {"district", KIND(POSTCODE), false},
 	[LINK_TEST_AREA] = {"area", KIND(POSTCODE), false},
 	[LINK_TEST_DIFFERENCE] = {"difference", KIND(NUMBER), true},
 	[LINK_TEST_SWAPPED] = {"swapped", KIND(FORENAME_SURNAME) | SWAPPABLE, false},
+	[LINK_TEST_SWAPPED_INITIAL] = {"swapped_initial", SWAPPABLE, false},
 	[LINK_TEST_SURNAME_EXACT] = {"surname_exact", KIND(FORENAME_SURNAME), false},
 	[LINK_TEST_FORENAME_EXACT] = {"forename_exact", KIND(FORENAME_SURNAME), false},
 	/* read by name in caredata_link_test() */
@@ -642,6 +644,14 @@ first_agree(Pair *pair, size_t count)
 }
 
 static bool
+is_initial(Pair *pair)
+{
+	pair_prepare(pair);
+	return (pair->left.length == 1 || pair->right.length == 1) &&
+		first_agree(pair, 1);
+}
+
+static bool
 is_exact(const LinkField *field, Value a, Value b)
 {
 	if (a.length != b.length)
@@ -707,6 +717,14 @@ two_parts_agree(Value a, Value b)
 		(memcmp(left + 6, right + 6, 2) == 0) >= 2;
 }
 
+/* Whether either is 1 January, which often stands for an unknown day. */
+static bool
+is_first_of_january(Value a, Value b)
+{
+	return memcmp(a.bytes + 8, "0101", 4) == 0 ||
+		memcmp(b.bytes + 8, "0101", 4) == 0;
+}
+
 static bool
 postcodes_share(Value a, Value b, size_t (*format) (int64_t, char *))
 {
@@ -767,9 +785,7 @@ passes(const LinkLevel *level, Pair *pair)
 			return first_agree(pair, pair->left.length < pair->right.length ?
 							   pair->left.length : pair->right.length);
 		case LINK_TEST_INITIAL:
-			pair_prepare(pair);
-			return (pair->left.length == 1 || pair->right.length == 1) &&
-				first_agree(pair, 1);
+			return is_initial(pair);
 		case LINK_TEST_DOUBLE_METAPHONE:
 			return metaphones_meet(pair->a, pair->b);
 		case LINK_TEST_SOUNDEX:
@@ -792,6 +808,8 @@ passes(const LinkLevel *level, Pair *pair)
 			return day_month_swapped(pair->a, pair->b);
 		case LINK_TEST_TWO_PARTS:
 			return two_parts_agree(pair->a, pair->b);
+		case LINK_TEST_FIRST_OF_JANUARY:
+			return is_first_of_january(pair->a, pair->b);
 		case LINK_TEST_SECTOR:
 			return postcodes_share(pair->a, pair->b,
 								   caredata_postcode_format_sector);
@@ -808,11 +826,27 @@ passes(const LinkLevel *level, Pair *pair)
 	}
 }
 
-/* Whether the two names of one record are those of the other, exchanged. */
+static bool
+is_exact_or_initial(const LinkField *field, Value a, Value b)
+{
+	Pair		pair;
+
+	if (is_exact(field, a, b))
+		return true;
+	pair_start(&pair, field, a, b);
+	return is_initial(&pair);
+}
+
+/*
+ * Whether the two names of one record are those of the other, exchanged; with
+ * initials, each of them may be the initial of its counterpart.
+ */
 static bool
 is_swapped(const LinkModel *model, const LinkComparison *c,
-		   const LinkRecord *a, const LinkRecord *b)
+		   const LinkRecord *a, const LinkRecord *b, bool initials)
 {
+	bool		(*same) (const LinkField *, Value, Value) =
+	initials ? is_exact_or_initial : is_exact;
 	const LinkField *field = &model->field[c->field[0]];
 	Value		first_a = get_value(a, c->field[0]);
 	Value		second_a = get_value(a, c->field[1]);
@@ -821,7 +855,7 @@ is_swapped(const LinkModel *model, const LinkComparison *c,
 
 	return !is_absent(first_a) && !is_absent(second_a) &&
 		!is_absent(first_b) && !is_absent(second_b) &&
-		is_exact(field, first_a, second_b) && is_exact(field, second_a, first_b);
+		same(field, first_a, second_b) && same(field, second_a, first_b);
 }
 
 /* The level of a comparison of one column on either side. */
@@ -841,9 +875,14 @@ level_of_one(const LinkModel *model, const LinkComparison *c,
 		return c->nlevels - 1;
 	pair_start(&pair, field, left, right);
 	for (i = 0; i < c->nlevels; i++)
-		if (c->level[i].test == LINK_TEST_SWAPPED ?
-			is_swapped(model, c, a, b) : passes(&c->level[i], &pair))
+	{
+		LinkTest	test = c->level[i].test;
+
+		if (test == LINK_TEST_SWAPPED || test == LINK_TEST_SWAPPED_INITIAL ?
+			is_swapped(model, c, a, b, test == LINK_TEST_SWAPPED_INITIAL) :
+			passes(&c->level[i], &pair))
 			return c->nlevels - 1 - i;
+	}
 	return 0;
 }
 
@@ -928,7 +967,7 @@ level_of_forename_surname(const LinkModel *model, const LinkComparison *c,
 				passed = forename_exact && surname_exact;
 				break;
 			case LINK_TEST_SWAPPED:
-				passed = is_swapped(model, c, a, b);
+				passed = is_swapped(model, c, a, b, false);
 				break;
 			case LINK_TEST_JARO_WINKLER:
 				passed = forenames && surnames &&

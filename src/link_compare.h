@@ -81,14 +81,16 @@ typedef enum LinkTest
 	LINK_TEST_YEARS,
 	LINK_TEST_DAY_MONTH_SWAPPED,
 	LINK_TEST_TWO_PARTS,
+	LINK_TEST_FIRST_OF_JANUARY,
 	/* postcode */
 	LINK_TEST_SECTOR,
 	LINK_TEST_DISTRICT,
 	LINK_TEST_AREA,
 	/* number; the greatest difference */
 	LINK_TEST_DIFFERENCE,
-	/* forename_surname; swappable names have the first too */
+	/* forename_surname; swappable names have the first too, and the second */
 	LINK_TEST_SWAPPED,
+	LINK_TEST_SWAPPED_INITIAL,
 	LINK_TEST_SURNAME_EXACT,
 	LINK_TEST_FORENAME_EXACT,
 	/* name_pair: and so on, one for each pair code */

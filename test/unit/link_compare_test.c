@@ -193,6 +193,16 @@ test_other_kinds(void)
 	expect("1980-02-03", "not known", -1);
 	expect("1980-02-03", "00000000", -1);
 
+	begin_model(LINK_KIND_DATE, 1);
+	add_level(LINK_TEST_EXACT, 0);
+	add_level(LINK_TEST_FIRST_OF_JANUARY, 0);
+	end_model();
+	expect("1980-01-01", "1980-01-01", 2);
+	expect("1980-01-01", "1980-07-19", 1);
+	expect("1980-07-19", "1901-01-01", 1);
+	expect("1980-01-02", "1980-10-01", 0);
+	expect("0101-11-11", "1980-10-10", 0);
+
 	begin_model(LINK_KIND_POSTCODE, 1);
 	add_level(LINK_TEST_EXACT, 0);
 	add_level(LINK_TEST_OSA, 1);
@@ -262,6 +272,20 @@ test_two_names(void)
 	expect_two("JOHN", "SMITH", "JOHN", "JONES", 2);
 	expect_two("JOHN", "SMITH", "SMITH", "JOHN", 1);
 	expect_two("JOHN", "SMITH", "SMITH", "JONES", 0);
+
+	/* forename and middle name exchanged, where one of them is an initial */
+	begin_model(LINK_KIND_SWAPPABLE_FORENAME, 2);
+	add_level(LINK_TEST_EXACT, 0);
+	add_level(LINK_TEST_SWAPPED_INITIAL, 0);
+	end_model();
+	expect_two("DENNIS", "GARY", "GARY", "DENNIS", 1);
+	expect_two("DENNIS", "G", "GARY", "D", 1);
+	expect_two("DENNIS", "G", "GARY", "DENNIS", 1);
+	expect_two("DENNIS", "G", "GARY", "DORIS", 0);
+	expect_two("DENNIS", "G", "GARY", "E", 0);
+	expect_two("DENNIS", "GA", "GARY", "D", 0);
+	expect_two("DENNIS", "G", "GARY", NULL, 0);
+	expect_two("DENNIS", "G", "DENNIS", "D", 2);
 
 	/* of several columns any two may agree */
 	begin_model(LINK_KIND_POSTCODE, 2);
