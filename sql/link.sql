@@ -663,7 +663,7 @@ BEGIN
 		IF one THEN
 			-- a pair that the rule holds for both ways round comes once
 			condition := condition || format(
-				' AND (l.n < r.n OR l.n > r.n AND r.k%1$s IS DISTINCT FROM l.r%1$s)', rule);
+				' AND (l.n < r.n OR l.n > r.n AND (r.k%1$s = l.r%1$s) IS NOT TRUE)', rule);
 		END IF;
 	END IF;
 	RETURN format(
