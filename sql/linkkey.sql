@@ -88,7 +88,8 @@ CREATE FUNCTION caredata.put_match_key(key name, ordinal integer, title text,
 	SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	INSERT INTO caredata.match_key VALUES (key, ordinal, title, citation, shipped);
+	INSERT INTO caredata.match_key (match_key, ordinal, title, citation, shipped)
+	VALUES (key, ordinal, title, citation, shipped);
 	INSERT INTO caredata.match_key_part (match_key, part, field, transform, length, earliest, shipped)
 	SELECT key, p.n, split_part(p.part, ' ', 1), coalesce(nullif(split_part(p.part, ' ', 2), ''), 'exact'),
 		   nullif(split_part(p.part, ' ', 3), '')::smallint,
@@ -230,7 +231,9 @@ CREATE TABLE caredata.link_rank_set (
 COMMENT ON TABLE caredata.link_rank_set IS
 	'Published ladders of deterministic linkage, ready to be used instead of the shipped ranks';
 
-INSERT INTO caredata.link_rank_set VALUES
+INSERT INTO caredata.link_rank_set
+	(link_rank_set, rank, ordinal, title, nhs_number, date_of_birth, sex, postcode,
+	 local_patient_id, not_first_of_january, not_communal, citation) VALUES
 	('hesid_v2', 101, 10, 'sex, date of birth, NHS number',
 	 'exact', 'exact', 'exact', 'ignored', 'ignored', false, false,
 	 'HESID version 2, pass 1'),
@@ -266,13 +269,15 @@ BEGIN
 	LOCK TABLE caredata.link_rank IN SHARE ROW EXCLUSIVE MODE;
 	SELECT max(r.ordinal) INTO last_ordinal FROM caredata.link_rank r;
 	INSERT INTO caredata.link_rank
+		(rank, ordinal, title, nhs_number, date_of_birth, sex, postcode,
+		 local_patient_id, not_first_of_january, not_communal, citation)
 	SELECT s.rank, last_ordinal + s.ordinal, s.title, s.nhs_number, s.date_of_birth, s.sex,
 		   s.postcode, s.local_patient_id, s.not_first_of_january, s.not_communal, s.citation
 	FROM caredata.link_rank_set s
 	WHERE s.link_rank_set = use_link_rank_set.link_rank_set
 	ON CONFLICT (rank) DO NOTHING;
 	DELETE FROM caredata.disabled_link_rank;
-	INSERT INTO caredata.disabled_link_rank
+	INSERT INTO caredata.disabled_link_rank (rank)
 	SELECT r.rank FROM caredata.link_rank r
 	WHERE r.rank NOT IN (SELECT s.rank FROM caredata.link_rank_set s
 						 WHERE s.link_rank_set = use_link_rank_set.link_rank_set);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "common/unicode_norm.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -28,40 +29,60 @@ PG_FUNCTION_INFO_V1(caredata_standard_name_text);
  * ------------------------------------------------------------------------
  */
 
+/*
+ * Characters are decomposed one by one: of the marks that this yields, the
+ * order does not matter here, and sorting many of them takes quadratic time.
+ */
+static pg_wchar *
+decompose(pg_wchar point)
+{
+	pg_wchar	one[2] = {point, 0};
+
+	return unicode_normalize(UNICODE_NFKD, one);
+}
+
 /* As ASCII, punctuation included; palloc'd with a terminator. */
 static char *
 fold_characters(const char *bytes, size_t length, size_t *folded_length)
 {
 	uint32	   *points;
-	pg_wchar   *decomposed;
+	StringInfoData folded;
+	char		letters[NAME_FOLD_MAX];
 	size_t		count;
-	size_t		n = 0;
 	size_t		i;
-	char	   *folded;
 
+	initStringInfo(&folded);
 	if (caredata_is_ascii(bytes, length))
 	{
-		folded = palloc(length + 1);
+		enlargeStringInfo(&folded, (int) length);
 		for (i = 0; i < length; i++)
-			n += caredata_fold_code_point((unsigned char) bytes[i], folded + n);
-		folded[n] = '\0';
-		*folded_length = n;
-		return folded;
+			folded.len += (int) caredata_fold_code_point((unsigned char) bytes[i],
+														 folded.data + folded.len);
+		folded.data[folded.len] = '\0';
+		*folded_length = folded.len;
+		return folded.data;
 	}
 
 	points = caredata_code_points(bytes, length, &count);
 	for (i = 0; i < count; i++)
-		if (caredata_is_apostrophe(points[i]))
-			points[i] = '\'';
-	decomposed = unicode_normalize(UNICODE_NFKD, points);
-	for (count = 0; decomposed[count] != 0; count++)
-		;
-	folded = palloc(count * NAME_FOLD_MAX + 1);
-	for (i = 0; i < count; i++)
-		n += caredata_fold_code_point(decomposed[i], folded + n);
-	folded[n] = '\0';
-	*folded_length = n;
-	return folded;
+	{
+		pg_wchar   *parts;
+		size_t		n;
+
+		if (points[i] < 0x80 || caredata_is_apostrophe(points[i]))
+		{
+			n = caredata_fold_code_point(points[i], letters);
+			appendBinaryStringInfo(&folded, letters, (int) n);
+			continue;
+		}
+		parts = decompose(points[i]);
+		for (n = 0; parts[n] != 0; n++)
+			appendBinaryStringInfo(&folded, letters,
+								   (int) caredata_fold_code_point(parts[n], letters));
+		pfree(parts);
+	}
+	*folded_length = folded.len;
+	return folded.data;
 }
 
 char *
@@ -74,53 +95,75 @@ caredata_fold_name(const char *bytes, size_t length, size_t *folded_length)
 	return folded;
 }
 
+/* More accents than any letter has. */
+#define MARKS_MAX	4
+
 uint8 *
 caredata_latin_capitals(const char *bytes, size_t length, size_t *latin_length)
 {
 	uint32	   *points;
-	pg_wchar   *decomposed;
+	pg_wchar   *capitals;
 	pg_wchar   *composed;
-	uint8	   *latin;
+	StringInfoData latin;
+	char		letters[NAME_FOLD_MAX];
 	size_t		count;
+	size_t		size;
 	size_t		n = 0;
+	size_t		marks = 0;
 	size_t		i;
+	size_t		j;
 
 	if (caredata_is_ascii(bytes, length))
 		return (uint8 *) fold_characters(bytes, length, latin_length);
 
+	/* capital letters, each with its marks after it */
 	points = caredata_code_points(bytes, length, &count);
-
-	/* capitals: the letter under the marks, which are then put back */
-	decomposed = unicode_normalize(UNICODE_NFKD, points);
-	for (i = 0; decomposed[i] != 0; i++)
-		if (decomposed[i] >= 'a' && decomposed[i] <= 'z')
-			decomposed[i] -= 'a' - 'A';
-	composed = unicode_normalize(UNICODE_NFC, decomposed);
-	for (count = 0; composed[count] != 0; count++)
-		;
-
-	latin = palloc(count * NAME_FOLD_MAX + 1);
+	size = count + 64;
+	capitals = palloc(size * sizeof(pg_wchar));
 	for (i = 0; i < count; i++)
 	{
-		pg_wchar	one[2] = {composed[i], 0};
-		char		folded[NAME_FOLD_MAX];
-		size_t		letters;
+		pg_wchar   *parts = decompose(points[i]);
 
-		/* letters that ISO 8859-1 does not have lose their marks */
-		if (composed[i] > 0xFF)
-			one[0] = unicode_normalize(UNICODE_NFKD, one)[0];
-		letters = caredata_fold_code_point(one[0], folded);
-		if (letters > 0 || composed[i] > 0xFF)
+		for (j = 0; parts[j] != 0; j++)
 		{
-			memcpy(latin + n, folded, letters);
-			n += letters;
+			bool		mark = parts[j] >= 0x300 && parts[j] <= 0x36F;
+			size_t		folded = caredata_fold_code_point(parts[j], letters);
+			size_t		k;
+
+			marks = mark ? marks + 1 : 0;
+			if (n + NAME_FOLD_MAX + 1 > size)
+			{
+				size *= 2;
+				capitals = repalloc(capitals, size * sizeof(pg_wchar));
+			}
+			for (k = 0; k < folded; k++)
+				capitals[n++] = (unsigned char) letters[k];
+			if (folded == 0 && (parts[j] < 0x100 || (mark && marks <= MARKS_MAX)))
+				capitals[n++] = parts[j];
 		}
-		else
-			latin[n++] = (uint8) composed[i];
+		pfree(parts);
 	}
-	latin[n] = '\0';
-	*latin_length = n;
-	return latin;
+	capitals[n] = 0;
+
+	/* put together, and what ISO 8859-1 does not have left without its marks */
+	composed = unicode_normalize(UNICODE_NFC, capitals);
+	initStringInfo(&latin);
+	for (i = 0; composed[i] != 0; i++)
+	{
+		pg_wchar	point = composed[i];
+
+		if (point > 0xFF)
+		{
+			pg_wchar   *parts = decompose(point);
+
+			point = parts[0];
+			pfree(parts);
+		}
+		if (point <= 0xFF)
+			appendStringInfoChar(&latin, (char) point);
+	}
+	*latin_length = latin.len;
+	return (uint8 *) latin.data;
 }
 
 /* ------------------------------------------------------------------------
@@ -234,6 +277,7 @@ caredata_standard_name(const NameLists *lists, NamePart part,
 {
 	char	   *name = caredata_fold_name(bytes, length, &length);
 	char	   *space;
+	char	   *end = name + length;
 
 	/* a number is a ward, a twin or a test, not a name */
 	if (length == 0 || strpbrk(name, "0123456789") != NULL ||
@@ -251,13 +295,19 @@ caredata_standard_name(const NameLists *lists, NamePart part,
 		}
 		name = space + 1;
 	}
-	while ((space = strrchr(name, ' ')) != NULL &&
-		   has_word(&lists->after, space + 1))
+	for (;;)
+	{
+		for (space = end; space > name && *space != ' '; space--)
+			;
+		if (space == name || !has_word(&lists->after, space + 1))
+			break;
 		*space = '\0';
+		end = space;
+	}
 
 	if (has_word(&lists->junk[part], name))
 		return NULL;
-	*standard_length = strlen(name);
+	*standard_length = end - name;
 	return name;
 }
 

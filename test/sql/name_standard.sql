@@ -19,6 +19,9 @@ SELECT bool_and(caredata.fold_name(caredata.fold_name(chr(c))) = caredata.fold_n
 	bool_and(caredata.fold_name(chr(c)) ~ '^[A-Z0-9 ]*$') AS plain
 FROM generate_series(1, 70000) c WHERE c NOT BETWEEN 55296 AND 57343;
 SELECT length(caredata.fold_name(repeat('ß''', 10000)));
+-- marks by the thousand, in the order that is worst to sort
+SELECT caredata.fold_name('e' || repeat(chr(833) || chr(817), 100000));
+SELECT caredata.standard_name(repeat('Mr ', 9000) || 'Smith' || repeat(' jr', 9000), 'family');
 
 -- 2. the standard form: titles off, unless nothing else is there
 SELECT name, caredata.standard_name(name, 'given') AS given, caredata.standard_name(name, 'family') AS family

@@ -59,7 +59,8 @@ SELECT name, caredata.soundex(name), caredata.soundex_sql(name), caredata.nysiis
 FROM unnest(ARRAY['Иванов', '中', '', '¿']) name;
 SELECT a, b, caredata.match_rating_comparison(a, b)
 FROM (VALUES ('Byrne', 'Boern'), ('Catherine', 'Kathryn'), ('Michael', 'Mike'), ('Tim', 'Timothy'), ('中', '中')) v(a, b);
-SELECT length(caredata.nysiis(repeat('Pedersen', 2000))), caredata.double_metaphone(repeat('x', 100000)) AS metaphone;
+SELECT length(caredata.nysiis(repeat('Pedersen', 2000))), caredata.double_metaphone(repeat('x', 65536)) AS metaphone;
+SELECT caredata.match_rating_codex('f' || repeat(chr(833) || chr(817), 100000) || 'x') AS codex;
 
 -- 9. beside contrib's functions of the same names
 CREATE SCHEMA contrib;
