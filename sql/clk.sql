@@ -50,13 +50,10 @@ CREATE FUNCTION caredata.clk(bytes bytea) RETURNS caredata.clk
 COMMENT ON FUNCTION caredata.clk(bytea) IS
 	'A CLK from its bytes; bit 0 is the most significant of the first';
 
-CREATE FUNCTION caredata.bytea(clk caredata.clk) RETURNS bytea
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'caredata_clk_to_bytea';
-COMMENT ON FUNCTION caredata.bytea(caredata.clk) IS 'The bytes of a CLK';
-
 CREATE CAST (bytea AS caredata.clk) WITH FUNCTION caredata.clk(bytea);
-CREATE CAST (caredata.clk AS bytea) WITH FUNCTION caredata.bytea(caredata.clk);
+COMMENT ON CAST (bytea AS caredata.clk) IS 'A CLK from its bytes; raises for a length that none has';
+CREATE CAST (caredata.clk AS bytea) WITHOUT FUNCTION;
+COMMENT ON CAST (caredata.clk AS bytea) IS 'The bytes of a CLK';
 
 CREATE FUNCTION caredata.clk_bits(clk caredata.clk) RETURNS integer
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -23,7 +23,6 @@ PG_FUNCTION_INFO_V1(caredata_clk_out);
 PG_FUNCTION_INFO_V1(caredata_clk_recv);
 PG_FUNCTION_INFO_V1(caredata_clk_send);
 PG_FUNCTION_INFO_V1(caredata_clk_from_bytea);
-PG_FUNCTION_INFO_V1(caredata_clk_to_bytea);
 PG_FUNCTION_INFO_V1(caredata_clk_bits);
 PG_FUNCTION_INFO_V1(caredata_clk_ones);
 PG_FUNCTION_INFO_V1(caredata_dice_pair);
@@ -117,15 +116,6 @@ caredata_clk_from_bytea(PG_FUNCTION_ARGS)
 				 errmsg("invalid length for type %s", "clk"),
 				 errdetail(LENGTH_DETAIL)));
 	PG_RETURN_POINTER(new_clk(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
-}
-
-/* clk::bytea */
-Datum
-caredata_clk_to_bytea(PG_FUNCTION_ARGS)
-{
-	Clk		   *clk = PG_GETARG_CLK_PP(0);
-
-	PG_RETURN_POINTER(new_clk(CLK_DATA(clk), CLK_BYTES(clk)));
 }
 
 /* caredata.clk_bits(clk): its length */
