@@ -182,7 +182,7 @@ sanitize:
 # what touches memory by hand: keys, types, bitmaps, and who may see what
 valgrind:
 	CAREDATA_VALGRIND=yes CAREDATA_TEST_LIMIT=7200 \
-	REGRESS="$${REGRESS:-keyring handle key_generation key_destruction \
+	REGRESS="$${VALGRIND_TESTS:-keyring handle key_generation key_destruction \
 		repseudonymise pseudonym one_way format_preserving date_shift \
 		compat_digest quota link_authority reidentification nhs_number \
 		postcode field visible release}" $(TOP)test/run regress
