@@ -15,7 +15,11 @@
  *		pid IN ('89e6...', 'a0b1...')
  *
  * Before a query that row security concerns is planned, such conditions are
- * replaced by what says exactly the same of every row, for NULL too:
+ * replaced by what says exactly the same of every row, for NULL too: those of a
+ * column, in WHERE and ON, which are all that an index can serve.  Elsewhere the
+ * same words may mean something else: in ROLLUP (left(diag_01, 3)) that
+ * expression is NULL where the column is not, and ON CONFLICT names an index by
+ * them.
  *
  *		admidate >= caredata.first_date_from(timestamp '2024-04-01 00:00:00')
  *		diag_01 ^@ 'S72'			diag_01 ^@ 'S72' OR diag_01 ^@ 'S73'
@@ -64,6 +68,7 @@
 
 typedef struct SpellingContext
 {
+	bool		in_condition;	/* inside of WHERE or ON of the current query */
 	ParamListInfo params;		/* of a plan for these values only, or NULL */
 	Oid			starts_with;	/* the operator text ^@ text */
 } SpellingContext;
@@ -140,7 +145,8 @@ typedef struct ZonedDate
 /*
  * The same where midnight is that of the session's time zone.  A day of a zone
  * may be up to a day longer or shorter than others, so the dates around that
- * of the clock in UTC are asked, in the very way that PostgreSQL compares.
+ * of the clock in UTC are asked, in the very way that PostgreSQL compares.  A
+ * zone that a user makes up (SET TimeZone = 'X-160') may be a week from UTC.
  */
 static const ZonedDate *
 zoned_date(FunctionCallInfo fcinfo)
@@ -164,7 +170,10 @@ zoned_date(FunctionCallInfo fcinfo)
 		known->floor = known->ceiling = date_floor(moment);
 	else
 	{
-		day = date_floor(moment) + 3;
+		day = date_floor(moment);
+		while (day < date_floor(moment) + 9 &&
+			   date_cmp_timestamptz_internal(day, moment) <= 0)
+			day++;
 		while (date_cmp_timestamptz_internal(day, moment) > 0)
 			day--;
 		known->floor = day;
@@ -216,12 +225,23 @@ date_function(const char *name, Oid type)
 
 /* ---- Dates compared with timestamps ---- */
 
+/* Is it a column, perhaps as another type of the same bytes? */
+static bool
+is_column(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node != NULL && IsA(node, Var);
+}
+
+/* Anything whose value comes from a row, of this query or of a subquery. */
 static bool
 is_var_walker(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, Var) || IsA(node, SubLink))
+	if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, CaseTestExpr) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind != PARAM_EXTERN))
 		return true;
 	return expression_tree_walker(node, is_var_walker, context);
 }
@@ -276,7 +296,7 @@ respell_date(OpExpr *op)
 		op_input_types(operator, &left, &right);
 	}
 	if (left != DATEOID || (right != TIMESTAMPOID && right != TIMESTAMPTZOID) ||
-		!is_fixed((Node *) moment))
+		!is_column((Node *) date) || !is_fixed((Node *) moment))
 		return NULL;
 	strategy = get_op_opfamily_strategy(operator, family);
 
@@ -297,8 +317,7 @@ respell_date(OpExpr *op)
 			until = compare_dates(family, BTLessEqualStrategyNumber,
 								  copyObject(date), "last_date_until", right,
 								  copyObject(moment));
-			if (from == NULL || until == NULL ||
-				contain_volatile_functions((Node *) date))
+			if (from == NULL || until == NULL)
 				return NULL;
 			return make_andclause(list_make2(from, until));
 	}
@@ -521,7 +540,7 @@ respell_text_value(Oid function, Node *argument, const char *value,
 				term = cut_term(value, length);
 			break;
 	}
-	if (term == TERM_OTHER)
+	if (term == TERM_OTHER || !is_column(argument))
 		return NULL;
 	*more = term == TERM_PREFIX_AND_MORE;
 	operator = term == TERM_EQUAL ? TextEqualOperator : context->starts_with;
@@ -564,7 +583,7 @@ respell_text(OpExpr *op, SpellingContext *context)
 		argument = value;
 		known = known_text(linitial(op->args), context);
 	}
-	if (known == NULL || contain_volatile_functions(argument))
+	if (known == NULL)
 		return NULL;
 	condition = respell_text_value(function, argument, known, op->inputcollid,
 								   context, &more);
@@ -584,7 +603,6 @@ respell_texts(ScalarArrayOpExpr *op, SpellingContext *context)
 	ListCell   *lc;
 
 	if (!op->useOr || !is_text_comparison(function, op->inputcollid) ||
-		contain_volatile_functions(argument) ||
 		!known_texts(lsecond(op->args), context, &values))
 		return NULL;
 	foreach(lc, values)
@@ -621,7 +639,7 @@ respell_pseudonyms(ScalarArrayOpExpr *op)
 
 	op_input_types(op->opno, &left, &right);
 	if (!op->useOr || left < FirstNormalObjectId || left != right ||
-		contain_volatile_functions(linitial(op->args)))
+		!is_column(linitial(op->args)))
 		return NULL;
 	fmgr_info(get_opcode(op->opno), &flinfo);
 	if (flinfo.fn_addr != caredata_pseudonym_eq)
@@ -685,33 +703,58 @@ respell(Node *node, SpellingContext *context)
 	return result;
 }
 
+/*
+ * A query has its conditions in its FromExpr, and in the JoinExprs there; a
+ * subquery in one of them has others of its own.
+ */
+static bool
+is_in_condition(Node *node, bool outside)
+{
+	if (IsA(node, Query))
+		return false;
+	return outside || IsA(node, FromExpr) || IsA(node, JoinExpr);
+}
+
 static Node *
 respell_mutator(Node *node, void *context)
 {
-	Expr	   *respelt;
+	SpellingContext *spelling = (SpellingContext *) context;
+	bool		outside = spelling->in_condition;
+	Node	   *result = NULL;
 
 	if (node == NULL)
 		return NULL;
-	if (IsA(node, Query))
-		return (Node *) query_tree_mutator((Query *) node, respell_mutator,
-										   context, 0);
-	respelt = respell(node, (SpellingContext *) context);
-	if (respelt != NULL)
-		return (Node *) respelt;
-	return expression_tree_mutator(node, respell_mutator, context);
+	spelling->in_condition = is_in_condition(node, outside);
+	if (spelling->in_condition)
+		result = (Node *) respell(node, spelling);
+	if (result == NULL)
+		result = IsA(node, Query) ?
+			(Node *) query_tree_mutator((Query *) node, respell_mutator,
+										context, 0) :
+			expression_tree_mutator(node, respell_mutator, context);
+	spelling->in_condition = outside;
+	return result;
 }
 
 /* Is there anything to do? */
 static bool
 respell_walker(Node *node, void *context)
 {
+	SpellingContext *spelling = (SpellingContext *) context;
+	bool		outside = spelling->in_condition;
+	bool		found = false;
+
 	if (node == NULL)
 		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, respell_walker, context, 0);
-	if (respell(node, (SpellingContext *) context) != NULL)
-		return true;
-	return expression_tree_walker(node, respell_walker, context);
+	spelling->in_condition = is_in_condition(node, outside);
+	if (spelling->in_condition)
+		found = respell(node, spelling) != NULL;
+	if (!found)
+		found = IsA(node, Query) ?
+			query_tree_walker((Query *) node, respell_walker, context, 0) :
+			expression_tree_walker(node, respell_walker, context);
+	spelling->in_condition = outside;
+	return found;
 }
 
 static PlannedStmt *
@@ -722,6 +765,7 @@ spelling_planner(Query *parse, const char *query_string, int cursor_options,
 	{
 		SpellingContext context;
 
+		context.in_condition = false;
 		context.params = params;
 		context.starts_with =
 			OpernameGetOprid(list_make2(makeString("pg_catalog"),

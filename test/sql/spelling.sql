@@ -197,6 +197,28 @@ SELECT count(*) FROM regress_spelling.person p LEFT JOIN regress_spelling.apc_ep
 CREATE TEMP TABLE copied AS SELECT * FROM regress_spelling.apc_episode WHERE diag_01 LIKE 'S72%' AND admidate < timestamp '2024-09-01';
 SELECT count(*) FROM copied;
 
+-- the same words elsewhere are left alone: of a rolled-up row the code is not
+-- known, what it begins with neither
+SELECT left(diag_01, 3) = 'S72' AS hip, count(*) FROM regress_spelling.apc_episode WHERE diag_01 LIKE 'S7%'
+GROUP BY ROLLUP (left(diag_01, 3)) HAVING left(diag_01, 3) = 'S72' OR left(diag_01, 3) IS NULL ORDER BY 1;
+-- ON CONFLICT names an index by its condition
+CREATE TEMP TABLE chosen (code text, day date);
+CREATE UNIQUE INDEX ON chosen (day) WHERE code LIKE 'S72%';
+CREATE UNIQUE INDEX ON chosen ((left(code, 3) = 'T01'));
+ALTER TABLE chosen ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY everything ON chosen USING (true);
+INSERT INTO chosen VALUES ('S721', '2024-06-01') ON CONFLICT (day) WHERE code LIKE 'S72%' DO NOTHING;
+INSERT INTO chosen VALUES ('S722', '2024-06-01') ON CONFLICT (day) WHERE code LIKE 'S72%' DO NOTHING;
+INSERT INTO chosen VALUES ('S722', '2024-06-02') ON CONFLICT ((left(code, 3) = 'T01')) DO UPDATE SET day = excluded.day;
+SELECT * FROM chosen;
+-- moments of a subquery can be joined as they are, but not when respelt
+SET enable_nestloop = off;
+EXPLAIN (COSTS OFF) SELECT FROM chosen WHERE day IN (SELECT now() - i * interval '1 day' FROM generate_series(1, 9) i);
+RESET enable_nestloop;
+-- nothing is computed twice: only a column is copied
+EXPLAIN (COSTS OFF) SELECT FROM chosen WHERE lower(code) LIKE ANY ('{s72%,s73%,s74%}');
+EXPLAIN (COSTS OFF) SELECT FROM chosen WHERE (SELECT max(code) FROM chosen) LIKE ANY ('{S72%,S73%}');
+
 -- 5. the functions: every moment of every zone against every date around it
 SELECT count(*) AS wrong
 FROM (VALUES ('UTC'), ('Europe/London'), ('Pacific/Apia'), ('Asia/Kolkata'), ('America/St_Johns'), ('Pacific/Kwajalein'),
@@ -218,6 +240,14 @@ SELECT t, caredata.first_date_from(t), caredata.last_date_until(t)
 FROM unnest('{-infinity,infinity,4713-01-01 00:00:00 BC,1999-12-31 23:59:59.999999,2000-01-01 00:00:00,1969-12-31 12:00:00}'::timestamp[]) t;
 SELECT t, caredata.first_date_from(t), caredata.last_date_until(t)
 FROM unnest('{-infinity,infinity,1999-12-31 23:59:59.999999+00,2000-01-01 00:00:00+00}'::timestamptz[]) t;
+
+-- a zone of one's own, days away from all others
+BEGIN;
+SET LOCAL TimeZone = 'EAST-160';
+SELECT caredata.first_date_from(t), caredata.last_date_until(t) FROM unnest('{2024-06-02 00:00+00,2024-06-01 08:00+00}'::timestamptz[]) t;
+SET LOCAL TimeZone = 'WEST160';
+SELECT caredata.first_date_from(t), caredata.last_date_until(t) FROM unnest('{2024-06-02 00:00+00,2024-06-01 16:00+00}'::timestamptz[]) t;
+COMMIT;
 
 -- 6. what it becomes leaks no more than what it was: the row of a person who
 -- objects is not compared with anything that could tell
