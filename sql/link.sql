@@ -510,8 +510,9 @@ BEGIN
 		joins);
 	IF only_id IS NOT NULL THEN
 		-- the id is a parameter, never a part of a statement that may be logged
-		EXECUTE format('CREATE TEMPORARY TABLE %I ON COMMIT DROP AS %s WITH NO DATA',
-					   target, replace(query, '$1', 'NULL'));
+		EXECUTE format('CREATE TEMPORARY TABLE %I (n integer, id text, repeated boolean, person text,
+												   record bytea%s) ON COMMIT DROP',
+					   target, regexp_replace(key_names, '[kr][0-9]+', '\& bigint', 'g'));
 		EXECUTE format('INSERT INTO pg_temp.%I %s', target, query) USING only_id;
 		GET DIAGNOSTICS records = ROW_COUNT;
 		RETURN records;
@@ -1215,7 +1216,9 @@ BEGIN
 	ELSIF NOT coalesce(minimum_probability >= 0 AND minimum_probability < 1, true) THEN
 		RAISE EXCEPTION 'a minimum probability is at least 0 and less than 1'
 			USING ERRCODE = 'numeric_value_out_of_range';
-	ELSIF EXISTS (SELECT FROM caredata.link_slot_list(model) s
+	-- training leaves out only what had no value to count
+	ELSIF used.trained_by = 'hand'
+		  AND EXISTS (SELECT FROM caredata.link_slot_list(model) s
 				  WHERE NOT EXISTS (SELECT FROM caredata.link_model_slot k
 									WHERE k.model_id = model AND k.slot = s.slot)) THEN
 		RAISE EXCEPTION 'link model % has no frequencies for a value that its levels weigh by frequency', model
@@ -1237,6 +1240,17 @@ BEGIN
 	END IF;
 	every := CASE WHEN one THEN left_records * (left_records - 1.0) / 2
 			 ELSE left_records * 1.0 * right_records END;
+	IF left_records = 0 OR right_records = 0 THEN
+		PERFORM caredata.warn_of_link(run, 'table_empty', NULL, NULL,
+			format('%s has no record to link', CASE WHEN left_records = 0 THEN left_table ELSE right_table END));
+	ELSIF every > used.all_pairs_limit
+		  AND NOT EXISTS (SELECT FROM caredata.link_model_blocking b
+						  WHERE b.model_id = model AND b.purpose = 'link') THEN
+		RAISE EXCEPTION 'link model % has no blocking rule, and the tables have more pairs than can all be compared', model
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('There are %s pairs; all_pairs_limit is %s.', every::bigint, used.all_pairs_limit),
+				  HINT = 'Make a new version with caredata.copy_link_model(), and add rules with caredata.add_link_blocking().';
+	END IF;
 
 	IF to_regclass('pg_temp.caredata_pair') IS NOT NULL THEN
 		DROP TABLE pg_temp.caredata_pair;

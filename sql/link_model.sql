@@ -130,7 +130,8 @@ CREATE TABLE caredata.link_model (
 	seed           bigint NOT NULL,
 	minimum_probability double precision
 		CHECK (minimum_probability >= 0 AND minimum_probability < 1),
-	close_match_gap double precision NOT NULL CHECK (close_match_gap >= 0),
+	close_match_gap double precision NOT NULL
+		CHECK (close_match_gap >= 0 AND close_match_gap <= 'Infinity'),
 	all_pairs_limit bigint NOT NULL CHECK (all_pairs_limit >= 0),
 	block_pairs_limit bigint NOT NULL CHECK (block_pairs_limit > 0),
 	lambda         double precision CHECK (lambda > 0 AND lambda < 1),

@@ -361,6 +361,15 @@ value_fits(const LinkField *field, Value value)
 		case LINK_KIND_NHS_NUMBER:
 			return value.length == NHS_NUMBER_DIGITS;
 		case LINK_KIND_POSTCODE:
+			{
+				int64_t		postcode;
+
+				/* its parts are cut off its end, so it must have one */
+				if (value.length != 8)
+					return false;
+				memcpy(&postcode, value.bytes, 8);
+				return (postcode >> 16 & 0xFF) != 0;
+			}
 		case LINK_KIND_NUMBER:
 			return value.length == 8;
 		case LINK_KIND_SEX:
@@ -1083,6 +1092,19 @@ caredata_link_pattern_level(const LinkComparison *comparison, int64_t pattern)
 {
 	return (int) ((pattern >> comparison->shift) &
 				  ((INT64_C(1) << comparison->bits) - 1)) - 1;
+}
+
+bool
+caredata_link_pattern_fits(const LinkModel *model, int64_t pattern)
+{
+	const LinkComparison *last = &model->comparison[model->ncomparisons - 1];
+	int			i;
+
+	for (i = 0; i < model->ncomparisons; i++)
+		if (caredata_link_pattern_level(&model->comparison[i], pattern) >=
+			model->comparison[i].nlevels)
+			return false;
+	return pattern >= 0 && pattern >> last->shift >> last->bits == 0;
 }
 
 static bool

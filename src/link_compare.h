@@ -288,6 +288,9 @@ extern int64_t caredata_link_pattern(const LinkModel *model,
 									 const LinkRecord *a, const LinkRecord *b);
 extern int	caredata_link_pattern_level(const LinkComparison *comparison,
 										int64_t pattern);
+/* Whether every comparison has the level that the pattern says it reached. */
+extern bool caredata_link_pattern_fits(const LinkModel *model,
+									   int64_t pattern);
 
 /*
  * Whether one of the rules of the mask brings the two together.  Of two

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
@@ -64,6 +65,17 @@ open_record(const LoadedModel *loaded, bytea *record, LinkRecord *opened)
 				 errhint("Records are packed by caredata.link_record() and belong to one model.")));
 }
 
+static int64
+check_pattern(const LoadedModel *loaded, int64 pattern)
+{
+	if (!caredata_link_pattern_fits(&loaded->model, pattern))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("not a pattern of link model %d", loaded->model_id),
+				 errhint("Patterns are made by caredata.link_pattern() and belong to one model.")));
+	return pattern;
+}
+
 /* A copy of a record that may be written to, opened. */
 static bytea *
 copy_record(const LoadedModel *loaded, bytea *record, LinkRecord *opened)
@@ -103,8 +115,12 @@ day_digits(Oid type, Datum value, char *digits)
 		day = DatumGetDateADT(value);
 	else
 	{
-		Timestamp	stamp = DatumGetTimestamp(value);
+		Timestamp	stamp;
 
+		/* where the session is, as a cast to date has it */
+		if (type == TIMESTAMPTZOID)
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+		stamp = DatumGetTimestamp(value);
 		if (TIMESTAMP_NOT_FINITE(stamp))
 			return false;
 		day = (DateADT) (stamp / USECS_PER_DAY -
@@ -174,6 +190,9 @@ caredata_link_record_pack(PG_FUNCTION_ARGS)
 		size_t		length;
 		char		digits[8];
 
+		/* a domain, too, must not depend on how the session writes dates */
+		if (type >= FirstNormalObjectId)
+			type = getBaseType(type);
 		if (PG_ARGISNULL(i + 1))
 			lengths[i] = caredata_link_pack_absent(LINK_MISSING, value);
 		else
@@ -185,7 +204,8 @@ caredata_link_record_pack(PG_FUNCTION_ARGS)
 				characters = VARDATA_ANY(string);
 				length = VARSIZE_ANY_EXHDR(string);
 			}
-			else if (type == DATEOID || type == TIMESTAMPOID)
+			else if (type == DATEOID || type == TIMESTAMPOID ||
+					 type == TIMESTAMPTZOID)
 			{
 				characters = digits;
 				length = day_digits(type, datum, digits) ? 8 : 0;
@@ -416,7 +436,7 @@ caredata_link_weight(PG_FUNCTION_ARGS)
 	LoadedModel *loaded = caredata_load_link_model(fcinfo->flinfo,
 												   PG_GETARG_INT32(0));
 	const LinkModel *model = &loaded->model;
-	int64		pattern = PG_GETARG_INT64(1);
+	int64		pattern = check_pattern(loaded, PG_GETARG_INT64(1));
 	double		adjustment[LINK_MAX_COMPARISONS];
 	LinkRecord	a;
 	LinkRecord	b;
@@ -460,7 +480,7 @@ caredata_link_weight_parts(PG_FUNCTION_ARGS)
 	LoadedModel *loaded = caredata_load_link_model(fcinfo->flinfo,
 												   PG_GETARG_INT32(0));
 	const LinkModel *model = &loaded->model;
-	int64		pattern = PG_GETARG_INT64(1);
+	int64		pattern = check_pattern(loaded, PG_GETARG_INT64(1));
 	double		parts[2 * LINK_MAX_COMPARISONS + 1];
 	int			n = model->ncomparisons;
 	LinkRecord	a;
@@ -486,6 +506,7 @@ caredata_link_levels(PG_FUNCTION_ARGS)
 												   PG_GETARG_INT32(0));
 	Datum		levels[LINK_MAX_COMPARISONS];
 	bool		nulls[LINK_MAX_COMPARISONS];
+	int64		pattern = check_pattern(loaded, PG_GETARG_INT64(1));
 	int			count = loaded->model.ncomparisons;
 	int			lower = 1;
 	int			i;
@@ -493,7 +514,7 @@ caredata_link_levels(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 	{
 		int			level = caredata_link_pattern_level(&loaded->model.comparison[i],
-														PG_GETARG_INT64(1));
+														pattern);
 
 		nulls[i] = level < 0;
 		levels[i] = Int16GetDatum((int16) level);
@@ -720,9 +741,13 @@ caredata_link_sample_patterns(PG_FUNCTION_ARGS)
 				int			v = value[c][j];
 
 				if (row[c][v] == LEVEL_NOT_YET)
+				{
+					/* two long texts take milliseconds */
+					CHECK_FOR_INTERRUPTS();
 					((uint8 *) row[c])[v] = (uint8)
 						(caredata_link_level(model, c, &left.record[i],
 											 &right.record[j]) + 1);
+				}
 				pattern |= (int64) row[c][v] << model->comparison[c].shift;
 			}
 			entry = pattern_insert(counts, pattern, &found);
@@ -745,9 +770,10 @@ check_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Two arrays as counts of patterns, which must ascend. */
+/* Two arrays as counts of a model's patterns, which must ascend. */
 static void
-read_counts(ArrayType *patterns, ArrayType *numbers, PatternCounts *counts)
+read_counts(const LoadedModel *loaded, ArrayType *patterns, ArrayType *numbers,
+			PatternCounts *counts)
 {
 	Datum	   *pattern;
 	Datum	   *number;
@@ -768,9 +794,9 @@ read_counts(ArrayType *patterns, ArrayType *numbers, PatternCounts *counts)
 	{
 		if (pattern_nulls[i] || number_nulls[i] || DatumGetInt64(number[i]) < 0)
 			break;
-		to_pattern[i] = DatumGetInt64(pattern[i]);
+		to_pattern[i] = check_pattern(loaded, DatumGetInt64(pattern[i]));
 		to_number[i] = (double) DatumGetInt64(number[i]);
-		if (to_pattern[i] < 0 || (i > 0 && to_pattern[i] <= to_pattern[i - 1]))
+		if (i > 0 && to_pattern[i] <= to_pattern[i - 1])
 			break;
 	}
 	if (i < n || n != counts->n)
@@ -812,7 +838,7 @@ caredata_estimate_link_u(PG_FUNCTION_ARGS)
 	PatternCounts sample;
 
 	*model = loaded->model;
-	read_counts(PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2), &sample);
+	read_counts(loaded, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2), &sample);
 	caredata_estimate_u(model, &sample);
 	PG_RETURN_DATUM(level_array(model, true, NULL));
 }
@@ -860,7 +886,7 @@ caredata_estimate_link_session(PG_FUNCTION_ARGS)
 				DatumGetInt16(inactive[j]) == loaded->comparison_ordinal[i])
 				active[i] = false;
 	}
-	read_counts(PG_GETARG_ARRAYTYPE_P(3), PG_GETARG_ARRAYTYPE_P(4), &pairs);
+	read_counts(loaded, PG_GETARG_ARRAYTYPE_P(3), PG_GETARG_ARRAYTYPE_P(4), &pairs);
 	caredata_estimate_session(model, active, &pairs, &lambda, &report, check_interrupts);
 
 	values[0] = Float8GetDatum(lambda);
@@ -890,8 +916,8 @@ caredata_estimate_link_jointly(PG_FUNCTION_ARGS)
 	int			i;
 
 	*model = loaded->model;
-	read_counts(PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2), &pairs);
-	read_counts(PG_GETARG_ARRAYTYPE_P(3), PG_GETARG_ARRAYTYPE_P(4), &sample);
+	read_counts(loaded, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2), &pairs);
+	read_counts(loaded, PG_GETARG_ARRAYTYPE_P(3), PG_GETARG_ARRAYTYPE_P(4), &sample);
 	work = MemoryContextAllocHuge(CurrentMemoryContext,
 								  caredata_estimate_room(model, &pairs, &sample) *
 								  sizeof(double));

@@ -428,6 +428,23 @@ test_hostile_records(void)
 		}
 	free(bytes);
 	ok(opened > 0, "of those with one byte changed %d do, and compare", opened);
+
+	/* 24 is level 1 of 1, in two bits: missing, else, that and nothing */
+	ok(caredata_link_pattern_fits(&model, 0) && caredata_link_pattern_fits(&model, 2),
+	   "a pattern of levels that there are");
+	ok(!caredata_link_pattern_fits(&model, 3) && !caredata_link_pattern_fits(&model, 4) &&
+	   !caredata_link_pattern_fits(&model, -1) && !caredata_link_pattern_fits(&model, INT64_MAX),
+	   "no pattern of the model");
+
+	/* a postcode without its end, whose parts would be shorter than nothing */
+	begin_model(LINK_KIND_POSTCODE, 1);
+	add_level(LINK_TEST_DISTRICT, 0);
+	end_model();
+	values[0] = "LS1 4AP";
+	length = pack(left_bytes, values);
+	ok(caredata_link_open(&model, left_bytes, length, &record), "a postcode opens");
+	memset(left_bytes + length - 8, 0, 8);
+	ok(!caredata_link_open(&model, left_bytes, length, &record), "nothing as a postcode does not");
 }
 
 int
