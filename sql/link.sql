@@ -762,6 +762,7 @@ DECLARE
 	place integer;
 	arguments text;
 	value_of name;
+	no_shares bigint;
 	hashes bigint[];
 	frequencies double precision[];
 BEGIN
@@ -783,6 +784,15 @@ BEGIN
 	SELECT string_agg(CASE WHEN w.name = value_of THEN format('s.%I::text', value_column)
 						   ELSE 'NULL::text' END, ', ' ORDER BY w.n)
 	INTO arguments FROM unnest(caredata.link_columns(model)) WITH ORDINALITY AS w (name, n);
+	EXECUTE format('SELECT count(*) FROM %s s WHERE NOT s.%I::double precision BETWEEN 0 AND 1',
+				   source, frequency_column)
+	INTO no_shares;
+	IF no_shares > 0 THEN
+		RAISE EXCEPTION 'column "%" of % has % values that are no share from 0 to 1',
+				frequency_column, source, no_shares
+			USING ERRCODE = 'numeric_value_out_of_range',
+				  HINT = 'Counts and percentages become shares when they are divided by their sum.';
+	END IF;
 	-- spellings that are one value to the model add up
 	EXECUTE format(
 		'SELECT array_agg(hash ORDER BY hash), array_agg(frequency ORDER BY hash)

@@ -41,7 +41,7 @@ COMMENT ON FUNCTION caredata.require_columns(regclass, text[]) IS
 
 -- SQL of the distinct pairs of a table of links: left_id, right_id,
 -- probability, rule. A pair that is there twice counts once, with its best
--- probability.
+-- probability. Raises where a number is none.
 CREATE FUNCTION caredata.distinct_links_query(links regclass, one_table boolean) RETURNS text
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -50,8 +50,16 @@ DECLARE
 	has_rule boolean := EXISTS (
 		SELECT FROM pg_attribute a
 		WHERE a.attrelid = links AND a.attname = 'rule' AND NOT a.attisdropped);
+	improbable boolean;
 BEGIN
 	PERFORM caredata.require_columns(links, ARRAY['left_id', 'right_id', 'probability']);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s l WHERE NOT l.probability::float8 BETWEEN 0 AND 1)', links)
+	INTO improbable;
+	IF improbable THEN
+		RAISE EXCEPTION 'column "probability" of % has values that are no probability from 0 to 1', links
+			USING ERRCODE = 'numeric_value_out_of_range',
+				  HINT = 'Weights are turned into probabilities by caredata.link_probability().';
+	END IF;
 	RETURN format(
 		'SELECT left_id, right_id, max(probability) AS probability,'
 		'       (array_agg(rule ORDER BY probability DESC, rule))[1] AS rule'

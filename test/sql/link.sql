@@ -171,6 +171,10 @@ SELECT caredata.use_link_frequencies(:f, 'surname', 'surname_table', 'name', 'sh
 SELECT slot, round(frequency::numeric, 4) FROM caredata.link_model_frequency WHERE model_id = :f ORDER BY 2;
 SELECT slot, part, round(unseen_frequency::numeric, 4) FROM caredata.link_model_slot WHERE model_id = :f;
 SELECT caredata.use_link_frequencies(:f, 'birth', 'surname_table', 'name', 'share');
+-- counts are no shares, nor is what is no number
+CREATE TABLE public.surname_count AS SELECT name, share * 1000 AS holders, 'NaN'::float8 AS nothing FROM surname_table;
+SELECT caredata.use_link_frequencies(:f, 'surname', 'surname_count', 'name', 'holders');
+SELECT caredata.use_link_frequencies(:f, 'surname', 'surname_count', 'name', 'nothing');
 CREATE VIEW public.with_person AS SELECT e.*, substr(record_id, 2) AS person_id FROM everybody e;
 SELECT caredata.create_link_model('persons', 'record_id', 'person_id') AS p \gset
 SELECT caredata.add_link_comparison(:p, 'surname', 'surname', '{surname}', true),
