@@ -426,6 +426,11 @@ DECLARE
 	rule record;
 BEGIN
 	SELECT * INTO used FROM caredata.link_model m WHERE m.model_id = model;
+	IF source = ANY (ARRAY[to_regclass('pg_temp.caredata_left'), to_regclass('pg_temp.caredata_right'),
+						   to_regclass('pg_temp.caredata_pair')]) THEN
+		RAISE EXCEPTION 'linking makes a temporary table of its own named %', source
+			USING ERRCODE = 'duplicate_table', HINT = 'Give the table to be linked another name.';
+	END IF;
 	SELECT array_agg(a.attname) INTO there FROM pg_attribute a
 	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped;
 

@@ -291,6 +291,11 @@ WHERE h.record IN (SELECT caredata.link_record(:w, surname, forename, date_of_bi
 GROUP BY 1 ORDER BY 1;
 RESET DateStyle;
 RESET TimeZone;
+-- a table with the name of one that linking makes is not lost
+CREATE TEMPORARY TABLE caredata_pair AS SELECT * FROM gp;
+SELECT count(*) FROM caredata.link(:w, 'hospital', 'caredata_pair');
+SELECT count(*) FROM caredata_pair;
+DROP TABLE caredata_pair;
 -- patterns and records of no model are refused
 SELECT caredata.link_levels(:m, 9223372036854775807);
 SELECT caredata.link_weight(:m, -1, '', '');
