@@ -1390,7 +1390,8 @@ BEGIN
 		WHERE EXISTS (SELECT FROM caredata.link_model_relationship s WHERE s.model_id = model)
 	)
 	SELECT (row_number() OVER running)::integer, p.element, p.agreement, p.m, p.u, p.weight,
-		sum(p.weight) OVER running,
+		-- weights end at a thousand bits
+		greatest(least(sum(p.weight) OVER running, 1000), -1000),
 		caredata.link_probability(greatest(least(sum(p.weight) OVER running, 1000), -1000))
 	FROM parts p
 	WINDOW running AS (ORDER BY p.place, p.part)

@@ -296,6 +296,15 @@ CREATE TEMPORARY TABLE caredata_pair AS SELECT * FROM gp;
 SELECT count(*) FROM caredata.link(:w, 'hospital', 'caredata_pair');
 SELECT count(*) FROM caredata_pair;
 DROP TABLE caredata_pair;
+-- a model that is certain: its weights have an end, in an explanation too
+SELECT caredata.create_link_model('certain', 'record_id') AS c \gset
+SELECT caredata.add_link_comparison(:c, 'name', 'text', '{surname}'),
+	caredata.add_link_comparison(:c, 'born', 'date', '{date_of_birth}', tests => '{exact}');
+SELECT count(caredata.set_link_level(:c, v.name, v.level, v.level, 1 - v.level))
+FROM (VALUES ('name', 0), ('name', 1), ('born', 0), ('born', 1)) v (name, level);
+SELECT caredata.accept_link_model(:c, 0.001);
+SELECT max(weight) FROM caredata.link(:c, 'hospital', 'gp');
+SELECT max(total) FROM caredata.explain_link(:c, 'hospital', 'h10', 'gp', 'g10');
 -- patterns and records of no model are refused
 SELECT caredata.link_levels(:m, 9223372036854775807);
 SELECT caredata.link_weight(:m, -1, '', '');
