@@ -53,8 +53,14 @@ BEGIN
 			WHERE m.roleid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = affected.reader)
 			ORDER BY 1, 2
 		LOOP
-			EXECUTE format('REVOKE %I FROM %s GRANTED BY %s CASCADE',
-						   affected.reader, grantee.member, grantee.grantor);
+			-- Since PostgreSQL 16 revoking from who granted further on takes
+			-- those memberships as well.
+			IF EXISTS (SELECT FROM pg_auth_members m
+					   WHERE m.roleid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = affected.reader)
+						 AND m.member = grantee.member AND m.grantor = grantee.grantor) THEN
+				EXECUTE format('REVOKE %I FROM %s GRANTED BY %s CASCADE',
+							   affected.reader, grantee.member, grantee.grantor);
+			END IF;
 		END LOOP;
 		ended := ended + 1;
 	END LOOP;

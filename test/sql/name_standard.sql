@@ -6,7 +6,7 @@ CREATE DATABASE regress_name_standard ENCODING 'UTF8' TEMPLATE template0 LOCALE 
 CREATE EXTENSION caredata;
 
 -- 1. folding
-SELECT name, '<' || caredata.fold_name(name) || '>' AS folded FROM unnest(ARRAY[
+SELECT replace(name, chr(8203), '_') AS name, '<' || caredata.fold_name(name) || '>' AS folded FROM unnest(ARRAY[
 	'Smith', 'O''Brien', 'O’Brien', 'O`Brien', 'o´brien', 'Smith-Jones', 'Smith–Jones', 'Smith / Jones',
 	'  van   der Berg ', 'St. John', 'José María', 'Nguyễn', 'Łukasz', 'Straße', 'Ægir Ørsted',
 	'Đặng', 'Þórður', 'ﬁnn', 'İpek ışık', 'Zo' || chr(8203) || 'e', 'Zoe' || chr(776), 'Ｊｏｈｎ',
