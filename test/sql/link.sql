@@ -141,8 +141,17 @@ SET LOCAL max_parallel_workers_per_gather = 2;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
-EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF)
-SELECT count(caredata.link_record(1, forename, surname, date_of_birth, postcode, sex)) FROM gp;
+DO $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF)
+		SELECT count(caredata.link_record(1, forename, surname, date_of_birth, postcode, sex)) FROM gp' LOOP
+		IF line ~ 'Workers Launched' THEN
+			RAISE WARNING '%', btrim(line);
+		END IF;
+	END LOOP;
+END $$;
 COMMIT;
 
 -- 5. Splink's way of training.
