@@ -112,7 +112,14 @@ SQL_PARTS = \
 	sql/linkage.sql \
 	sql/linkkey.sql \
 	sql/link_model.sql \
+	sql/link_run.sql \
+	sql/link_pattern.sql \
+	sql/link_record.sql \
+	sql/link_block.sql \
+	sql/link_frequency.sql \
+	sql/link_train.sql \
 	sql/link.sql \
+	sql/link_explain.sql \
 	sql/link_template.sql \
 	sql/load.sql \
 	sql/person.sql \

@@ -9,7 +9,7 @@
 -- stay, so that every link made with it can be derived again.
 --
 -- What changes a model is SECURITY DEFINER and writes these tables only. What
--- reads people's records (sql/link.sql) has the rights of its caller.
+-- reads people's records (sql/link_record.sql) has the rights of its caller.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE caredata.link_test (
