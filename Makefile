@@ -45,9 +45,11 @@ OBJS = \
 	src/keyring.o \
 	src/linkkey.o \
 	src/link_compare.o \
-	src/link_engine.o \
 	src/link_model.o \
 	src/link_pack.o \
+	src/link_pattern.o \
+	src/link_record.o \
+	src/link_train.o \
 	src/master_command.o \
 	src/master_command_parse.o \
 	src/master_key.o \

@@ -1,6 +1,6 @@
 /*
  * link_model.c
- *		Reads a linkage model from its tables.
+ *		Reads a linkage model from its tables, and tells what belongs to it.
  *
  * The rows were checked when they were written (sql/link_model.sql); they are
  * checked again here, because a restore or a superuser can write anything,
@@ -18,6 +18,8 @@
 #include "catalog.h"
 #include "compat.h"
 #include "link_model.h"
+
+PG_FUNCTION_INFO_V1(caredata_link_columns_of);
 
 #define MODEL_ERROR(...) \
 	ereport(ERROR, \
@@ -435,4 +437,62 @@ caredata_load_link_model(FmgrInfo *flinfo, int32 model_id)
 				 errhint("Use fewer comparisons, or fewer levels of each.")));
 	loaded->command = command;
 	return loaded;
+}
+
+/* Columns that link_record() wants, in its order. */
+Datum
+caredata_link_columns_of(PG_FUNCTION_ARGS)
+{
+	LoadedModel *loaded = caredata_load_link_model(fcinfo->flinfo,
+												   PG_GETARG_INT32(0));
+	Datum	   *columns = palloc(sizeof(Datum) * LINK_MAX_FIELDS);
+	int			i;
+
+	for (i = 0; i < loaded->model.nfields; i++)
+		columns[i] = NameGetDatum(&loaded->column[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(columns, loaded->model.nfields,
+										  NAMEOID, NAMEDATALEN, false,
+										  TYPALIGN_CHAR));
+}
+
+void
+caredata_open_link_record(const LoadedModel *loaded, bytea *record,
+						  LinkRecord *opened)
+{
+	if (!caredata_link_open(&loaded->model,
+							(unsigned char *) VARDATA_ANY(record),
+							VARSIZE_ANY_EXHDR(record), opened))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("not a record of link model %d", loaded->model_id),
+				 errhint("Records are packed by caredata.link_record() and belong to one model.")));
+}
+
+int64
+caredata_check_link_pattern(const LoadedModel *loaded, int64 pattern)
+{
+	if (!caredata_link_pattern_fits(&loaded->model, pattern))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("not a pattern of link model %d", loaded->model_id),
+				 errhint("Patterns are made by caredata.link_pattern() and belong to one model.")));
+	return pattern;
+}
+
+Datum
+caredata_float8_array(const double *values, int count)
+{
+	Datum	   *datums = palloc(sizeof(Datum) * Max(count, 1));
+	bool	   *nulls = palloc(sizeof(bool) * Max(count, 1));
+	int			lower = 1;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		nulls[i] = isnan(values[i]);
+		datums[i] = Float8GetDatum(nulls[i] ? 0.0 : values[i]);
+	}
+	return PointerGetDatum(construct_md_array(datums, nulls, 1, &count, &lower,
+											  FLOAT8OID, 8, FLOAT8PASSBYVAL,
+											  TYPALIGN_DOUBLE));
 }

@@ -29,4 +29,13 @@ typedef struct LoadedModel
  */
 extern LoadedModel *caredata_load_link_model(FmgrInfo *flinfo, int32 model_id);
 
+/* Raise where the bytes, or the number, are none of this model's. */
+extern void caredata_open_link_record(const LoadedModel *loaded, bytea *record,
+									  LinkRecord *opened);
+extern int64 caredata_check_link_pattern(const LoadedModel *loaded,
+										 int64 pattern);
+
+/* double precision[], NULL for what is unknown: a NaN. */
+extern Datum caredata_float8_array(const double *values, int count);
+
 #endif							/* CAREDATA_LINK_MODEL_H */
