@@ -45,6 +45,8 @@ OBJS = \
 	src/keyring.o \
 	src/linkkey.o \
 	src/link_compare.o \
+	src/link_layout.o \
+	src/link_method.o \
 	src/link_model.o \
 	src/link_pack.o \
 	src/link_pattern.o \

@@ -17,6 +17,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "link_compare.h"
 #include "link_model.h"
 
 PG_FUNCTION_INFO_V1(caredata_link_columns_of);

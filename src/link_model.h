@@ -7,7 +7,7 @@
 
 #include "fmgr.h"
 
-#include "link_compare.h"
+#include "link_layout.h"
 #include "name_standard.h"
 
 /* A model, and what C needs to know of it beyond comparing. */

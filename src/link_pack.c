@@ -3,16 +3,16 @@
  *		From the text of a column to the packed value that comparisons want,
  *		and from values to the keys of blocking rules.
  *
- * link_layout.h says what a packed record looks like.
+ * link_value.h says what a packed record looks like.
  */
-#include "link_compare.h"
+#include "link_pack.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "field_parse.h"
-#include "link_layout.h"
+#include "link_value.h"
 #include "nhs_number_parse.h"
 #include "phonetic_code.h"
 #include "postcode_parse.h"
@@ -330,61 +330,9 @@ caredata_link_pack_value(const LinkField *field, const char *text,
 }
 
 /* ------------------------------------------------------------------------
- * Records
+ * Keys
  * ------------------------------------------------------------------------
  */
-
-size_t
-caredata_link_header_length(const LinkModel *model)
-{
-	return RECORD_FIXED + 2 * (size_t) model->nfields +
-		8 * (size_t) model->nkeys + 8 * (size_t) model->nslots;
-}
-
-bool
-caredata_link_write_header(const LinkModel *model, const size_t *lengths,
-						   unsigned char *record)
-{
-	size_t		end = 0;
-	int			i;
-
-	memset(record, 0, caredata_link_header_length(model));
-	record[0] = RECORD_VERSION;
-	record[1] = (unsigned char) model->nfields;
-	record[2] = (unsigned char) model->nkeys;
-	record[3] = (unsigned char) model->nslots;
-	for (i = 0; i < model->nfields; i++)
-	{
-		uint16_t	stored;
-
-		end += lengths[i];
-		if (end > UINT16_MAX)
-			return false;
-		stored = (uint16_t) end;
-		memcpy(record + RECORD_FIXED + 2 * i, &stored, 2);
-	}
-	return true;
-}
-
-static void
-put_int64(unsigned char *at, int64_t value)
-{
-	memcpy(at, &value, 8);
-}
-
-void
-caredata_link_set_key(const LinkRecord *record, unsigned char *bytes, int key,
-					  int64_t value)
-{
-	put_int64(bytes + (record->keys - record->bytes) + 8 * key, value);
-}
-
-void
-caredata_link_set_frequency(const LinkRecord *record, unsigned char *bytes,
-							int slot, double value)
-{
-	memcpy(bytes + (record->slots - record->bytes) + 8 * slot, &value, 8);
-}
 
 /* What stands after the last space. */
 static Value

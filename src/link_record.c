@@ -21,6 +21,7 @@
 
 #include "field_parse.h"
 #include "link_model.h"
+#include "link_pack.h"
 #include "name_standard.h"
 
 PG_FUNCTION_INFO_V1(caredata_link_record_pack);

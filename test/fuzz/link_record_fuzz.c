@@ -6,6 +6,7 @@
  */
 #include "fellegi_sunter.h"
 #include "fuzz.h"
+#include "link_pack.h"
 
 #define LONGEST_INPUT 400
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "link_compare.h"
+#include "link_pack.h"
 #include "tap.h"
 
 static LinkModel model;
