@@ -81,7 +81,9 @@ OBJS = \
 	src/wrap.o
 
 # The install script is the concatenation of these, in dependency order: a
-# part may use what stands above it and nothing below.
+# part may use what stands above it, and nothing below but lock_visible_sets()
+# and the refreshes of visible.sql, which whoever changes what the sets rest on
+# has to call.
 SQL_PARTS = \
 	sql/caredata.sql \
 	sql/identifier.sql \
@@ -105,6 +107,8 @@ SQL_PARTS = \
 	sql/code_list.sql \
 	sql/care_database.sql \
 	sql/objection.sql \
+	sql/objection_rule.sql \
+	sql/national_list.sql \
 	sql/population.sql \
 	sql/rollout.sql \
 	sql/agreement.sql \
