@@ -193,20 +193,21 @@ load_settings()
 
 import_national_opt_outs()
 {
-	local asked
+	local request
 
 	chapter '4. Objections'
 	tell 'Type 1 and Type 2 objections came with the GP events. The national data opt-out is asked for: the linker sends the NHS numbers and gets back those that may be used. (The national service is played by grep.)'
-	asked=$(value linker 'SELECT now()')
-	printf 'linker=> \\copy (SELECT caredata.national_list_request()) TO to_send.dat\n'
-	value linker 'SELECT caredata.national_list_request()' >"$work/to_send.dat" || exit 1
+	request=$(value linker 'SELECT caredata.request_national_list()') || exit 1
+	printf 'linker=> SELECT caredata.request_national_list();\nrequest %s is recorded\n' "$request"
+	printf 'linker=> \\copy (SELECT caredata.national_list_lines(%s)) TO to_send.dat\n' "$request"
+	value linker "SELECT caredata.national_list_lines($request)" >"$work/to_send.dat" || exit 1
 	printf '$ grep -v -f opted_out to_send.dat >returned.dat\n'
 	awk 'NR == FNR { opted[$1]; next } !(substr($0, 1, 10) in opted)' \
 		"$extract/national_opt_out.csv" "$work/to_send.dat" >"$work/returned.dat"
 	printf '%s numbers sent, %s came back\n' "$(grep -c . "$work/to_send.dat")" "$(grep -c . "$work/returned.dat")"
 	land loader care_landing.national_list nhs_number "$work/returned.dat" "FORMAT text"
 	ask linker <<-SQL
-		SELECT caredata.import_national_list('$asked');
+		SELECT caredata.import_national_list($request) AS withheld;
 	SQL
 	ask guardian <<-'SQL'
 		SELECT * FROM caredata.objection_summary();

@@ -174,6 +174,14 @@ BEGIN
 	COMMENT ON TABLE care_identity.national_check IS
 		'Outcome of the latest check for national data opt-outs, by NHS number';
 
+	CREATE TABLE care_identity.national_list_sent (
+		request_id  integer NOT NULL,
+		nhs_number  caredata.nhs_number NOT NULL,
+		PRIMARY KEY (request_id, nhs_number)
+	);
+	COMMENT ON TABLE care_identity.national_list_sent IS
+		'NHS numbers sent to be checked for national data opt-outs, by request, while the answer is awaited';
+
 	CREATE TABLE care_landing.objection (
 		nhs_number      text,
 		kind            text NOT NULL,

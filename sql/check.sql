@@ -786,19 +786,27 @@ BEGIN
 		JOIN caredata.visible_set s ON s.release_id = l.release_id
 		WHERE l.state = 'active' AND 'national' = ANY (s.kinds)
 	), list AS MATERIALIZED (
-		SELECT max(n.requested_at) AS requested_at,
-			   now() - max(n.requested_at) AS age,
-			   current_setting('caredata.national_list_max_age')::interval AS max_age
-		FROM caredata.national_list n
+		SELECT caredata.national_list_time() AS requested_at,
+			   now() - caredata.national_list_time() AS age,
+			   caredata.national_list_max_age() AS max_age
 	)
 	SELECT CASE WHEN l.age < l.max_age THEN 'advice' ELSE 'warning' END, 'national data opt-out list',
 		   CASE WHEN l.requested_at IS NULL THEN format('none was imported; releases that refuse: %s', r.releases)
 				WHEN l.age >= l.max_age THEN format('is %s days old; releases that refuse: %s', extract(day FROM l.age), r.releases)
 				ELSE format('is %s days old; releases that refuse from %s on: %s', extract(day FROM l.age),
 							to_char(l.requested_at + l.max_age, 'YYYY-MM-DD'), r.releases) END,
-		   'Send caredata.national_list_request() to be checked, and import what comes back with caredata.import_national_list().'
+		   'Make a request with caredata.request_national_list(), send it, and import what comes back with caredata.import_national_list().'
 	FROM resting r, list l
-	WHERE r.releases > 0 AND (l.requested_at IS NULL OR l.age >= l.max_age * 0.75);
+	WHERE r.releases > 0 AND (l.requested_at IS NULL OR l.age >= l.max_age * 0.75)
+	UNION ALL
+	SELECT CASE WHEN s.fresh THEN 'advice' ELSE 'warning' END,
+		   format('request %s to the national check', s.request),
+		   format('is %s days old and not answered; %s NHS numbers are kept for the answer%s', extract(day FROM s.age), s.numbers,
+				  CASE WHEN s.fresh THEN '' ELSE ', which would be refused' END),
+		   CASE WHEN s.fresh THEN format('Import the answer with caredata.import_national_list(%s), or make another request.', s.request)
+				ELSE 'Make another request with caredata.request_national_list(); that deletes the numbers of this one.' END
+	FROM caredata.national_list_status() s
+	WHERE s.state = 'awaited' AND s.age >= s.max_age * 0.25;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.check_releases() FROM PUBLIC;

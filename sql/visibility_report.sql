@@ -128,7 +128,7 @@ BEGIN
 		  FROM unnest(shown) AS s (setting)
 		 WHERE 'national' = ANY (caredata.applying_kinds(asked.release_id, s.setting));
 		IF settings IS NOT NULL THEN
-			SELECT * INTO line FROM caredata.national_list_status();
+			SELECT * INTO line FROM caredata.national_list_status() s WHERE s.state = 'in force';
 			outcome := CASE WHEN line.requested_at IS NULL THEN 'missing: the release raises'
 							WHEN line.fresh THEN 'fresh' ELSE 'stale: the release raises' END;
 			detail := format('%s days old, limit %s days',

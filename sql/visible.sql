@@ -297,7 +297,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	list_at  timestamptz := (SELECT max(l.requested_at) FROM caredata.national_list l);
+	list_at  timestamptz := caredata.national_list_time();
 BEGIN
 	RETURN QUERY
 	SELECT s.set_id,

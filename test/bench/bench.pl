@@ -956,7 +956,7 @@ INSERT INTO care.gp_event (person_id, practice, event_id, date, record_date, cod
 INSERT INTO care.practice (practice_code, name) SELECT 'A81' || to_char(g, 'FM000'), 'Practice' FROM generate_series(0, 264) g;
 INSERT INTO care_landing.national_list (nhs_number)
 	SELECT nhs_number FROM care_identity.identity WHERE @{[ scatter('person_id', 6, 20) ]} > 0;
-SELECT caredata.import_national_list(now());
+SELECT caredata.import_national_list(caredata.request_national_list());
 CREATE ROLE bench_admin LOGIN IN ROLE caredata_admin;
 CREATE ROLE bench_guardian LOGIN IN ROLE caredata_guardian;
 CREATE ROLE bench_reader LOGIN;

@@ -262,12 +262,22 @@ ROLLBACK;
 BEGIN;
 UPDATE caredata.visible_set SET kinds = '{national}' WHERE set_id = (SELECT min(set_id) FROM caredata.visible_set);
 TABLE found;
-INSERT INTO caredata.national_list (requested_at, imported_at, imported_by, numbers, allowed, unknown)
-VALUES (now() - interval '30 days 1 hour', now(), 'x', 3, 3, 0);
+INSERT INTO caredata.national_list_request (requested_at, requested_by, numbers, digest, answered_at, answered_by, allowed)
+VALUES (now() - interval '30 days 1 hour', 'x', 3, 'x', now(), 'x', 3);
 TABLE found;
-UPDATE caredata.national_list SET requested_at = now() - interval '25 days 1 hour';
+UPDATE caredata.national_list_request SET requested_at = now() - interval '25 days 1 hour';
 SELECT severity, subject, regexp_replace(finding, '\d{4}-\d\d-\d\d', 'DATE') AS finding, mend FROM found;
-UPDATE caredata.national_list SET requested_at = now() - interval '3 days';
+UPDATE caredata.national_list_request SET requested_at = now() - interval '3 days';
+TABLE found;
+ROLLBACK;
+-- a request that nobody answers: for a few days nothing is said
+BEGIN;
+INSERT INTO caredata.national_list_request (request_id, requested_at, requested_by, numbers, digest) OVERRIDING SYSTEM VALUE
+VALUES (7, now() - interval '6 days', 'x', 3, 'x');
+TABLE found;
+UPDATE caredata.national_list_request SET requested_at = now() - interval '8 days';
+TABLE found;
+UPDATE caredata.national_list_request SET requested_at = now() - interval '29 days';
 TABLE found;
 ROLLBACK;
 

@@ -107,7 +107,8 @@ RESET SESSION AUTHORIZATION;
 INSERT INTO care_identity.coded_objection (person_id, kind, meaning, event_date) VALUES
 	(3, 'type1', 'dissent', '2014-02-01'), (3, 'type1', 'withdrawn', '2015-05-01');
 INSERT INTO care_landing.national_list SELECT n::text FROM regress_number WHERE i IN (1, 2) OR i BETWEEN 4 AND 10;
-SELECT caredata.import_national_list('2026-01-01 12:00+00') > 0 AS imported;
+SELECT caredata.import_national_list(caredata.request_national_list()) AS withheld;
+UPDATE care_identity.national_check SET checked_at = '2026-01-01 12:00+00';
 SET SESSION AUTHORIZATION regress_guardian;
 SELECT origin, kind, purpose, meaning, effective_from, recorded_by, source, reference, proxy, withdrawn_from, withdrawn_by, withdrawn_source, withdrawn_proxy
 FROM caredata.objection_history(:'n3');

@@ -42,7 +42,7 @@ INSERT INTO care.gp_event (person_id, practice, event_id, date, code, scheme)
 SELECT i, 'Y90001', 'e' || i, '2025-01-01', 'C1' || i || '..', 'readv2' FROM generate_series(1, 6) i;
 INSERT INTO care_landing.national_list
 SELECT nhs_number::text FROM care_identity.identity WHERE person_id NOT IN (2, 3);
-SELECT caredata.import_national_list(now()) > 0 AS imported;
+SELECT caredata.import_national_list(caredata.request_national_list()) >= 0 AS imported;
 SELECT caredata.create_agreement('A-1', 'Commissioning', 'QZZ', 'Made-up ICB', '2024-04-01', '2099-03-31') AS agreement \gset
 SELECT caredata.create_release(:agreement, 'regress_mine', 'Planning', 'public_task',
 	population_kind => 'practice', population_codes => '{Y90001}') AS mine \gset

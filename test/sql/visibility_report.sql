@@ -37,7 +37,9 @@ SELECT person_id, 'r' || person_id, practice_code, '2020-01-01' FROM care.person
 -- 10: to come; 200 is in no database
 INSERT INTO care_identity.coded_objection (person_id, kind, meaning, event_date) SELECT i, 'type1', 'dissent', '2020-01-01' FROM generate_series(1, 5) i;
 INSERT INTO care_landing.national_list SELECT n::text FROM regress_number WHERE i <= 100 AND i NOT IN (6, 7);
-SELECT caredata.import_national_list(now() - interval '3 days') > 0 AS imported;
+SELECT caredata.request_national_list() AS request \gset
+UPDATE caredata.national_list_request SET requested_at = requested_at - interval '3 days';
+SELECT caredata.import_national_list(:request) AS withheld;
 SELECT count(*) FROM (SELECT
 	caredata.record_objection(regress_n(8), 'purpose', '2026-01-01', purpose => 'research'), caredata.record_objection(regress_n(8), 'purpose', '2026-01-02', purpose => 'commissioning'),
 	caredata.record_objection(regress_n(9), 'restricted', '2026-01-03'), caredata.record_objection(regress_n(10), 'local', caredata.today() + 30),
@@ -103,7 +105,7 @@ ROLLBACK;
 -- suspended, and a stale list
 BEGIN;
 SELECT caredata.suspend_release(:plan);
-UPDATE caredata.national_list SET requested_at = requested_at - interval '40 days';
+UPDATE caredata.national_list_request SET requested_at = requested_at - interval '40 days';
 SELECT topic, outcome, detail FROM caredata.explain_visibility(regress_n(20), :plan) WHERE topic IN ('release', 'national list');
 ROLLBACK;
 \pset format aligned

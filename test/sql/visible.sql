@@ -73,7 +73,7 @@ FROM caredata.visible_set s JOIN caredata.release r USING (release_id) LEFT JOIN
 GROUP BY r.release_id, s.set_id ORDER BY r.release_id, s.kinds;
 -- the list
 INSERT INTO care_landing.national_list SELECT n::text FROM regress_person WHERE i NOT IN (3, 20);
-SELECT caredata.import_national_list(now()) AS list;
+SELECT caredata.import_national_list(caredata.request_national_list()) AS withheld;
 SET ROLE regress_alice;
 SELECT regress_seen('regress_gp') AS practices_without_3;
 
@@ -274,7 +274,7 @@ ALTER ROLE regress_alice SET caredata.national_list_max_age = '100d';
 -- a release that does not rest on the list does not mind
 SELECT regress_asked_all();
 -- a stale list stays in force in the set, and refreshing does not make it new
-SELECT asked FROM regress_changed('UPDATE caredata.national_list SET requested_at = requested_at - interval ''970 hours''; SELECT caredata.refresh_visible_sets()');
+SELECT asked FROM regress_changed('UPDATE caredata.national_list_request SET requested_at = requested_at - interval ''970 hours''; SELECT caredata.refresh_visible_sets()');
 
 -- 8. who may ask
 SET SESSION AUTHORIZATION regress_bob;

@@ -152,7 +152,7 @@ sub with_parameters
 }
 as($superuser, q{
 	INSERT INTO care_landing.national_list SELECT nhs_number::text FROM care_identity.identity WHERE nhs_number IS NOT NULL;
-	SELECT caredata.import_national_list(now())});
+	SELECT caredata.import_national_list(caredata.request_national_list())});
 is(with_parameters('guardian', 'SELECT caredata.record_objection(:n::text, \'local\')', n => $numbers[3]), 'done', 'an objection');
 is(with_parameters('guardian', 'SELECT caredata.record_objection(:n::text, \'local\')', n => $numbers[100]), 'done', 'of somebody who is not known');
 isnt(with_parameters('guardian', 'SELECT caredata.record_objection(:n::text, \'local\')', n => $numbers[101] + 1), 'done', 'of a number that is none: an error');

@@ -82,8 +82,8 @@ $primary->safe_psql(
 	SELECT caredata.create_release(1, 'north', 'Everyone.', 'public_task', 'pseudonymised');
 	SELECT caredata.permit_dataset(1, 'person');
 	SELECT caredata.permit_dataset(1, 'death');
-	INSERT INTO care_landing.national_list SELECT n::text FROM public.number WHERE i <> 5;
-	SELECT caredata.import_national_list(now());
+	INSERT INTO care_landing.national_list SELECT n::text FROM public.number WHERE i <= 200 AND i <> 5;
+	SELECT caredata.import_national_list(caredata.request_national_list());
 	SET SESSION AUTHORIZATION guardian;
 	SELECT caredata.approve_release(1);
 	RESET SESSION AUTHORIZATION;

@@ -91,7 +91,7 @@ $node->safe_psql(
 		INSERT INTO care_landing.national_list
 		SELECT DISTINCT nhs_number::text FROM care_identity.identity
 		WHERE nhs_number IS NOT NULL AND (hashtext(nhs_number::text || salt) & 15) > 0;
-		PERFORM caredata.import_national_list(now());
+		PERFORM caredata.import_national_list(caredata.request_national_list());
 	EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;
 	END \$\$;
 	CREATE FUNCTION public.make_release(name text, kind text, codes text[], level text, no_number text) RETURNS void LANGUAGE plpgsql AS \$\$

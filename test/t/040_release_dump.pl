@@ -79,7 +79,7 @@ $old->safe_psql('region', q(
 	FROM generate_series(1, 10) i;
 	INSERT INTO care_landing.national_list
 	SELECT nhs_number::text FROM care_identity.identity WHERE person_id NOT IN (2, 3);
-	SELECT caredata.import_national_list(now());
+	SELECT caredata.import_national_list(caredata.request_national_list());
 	SELECT caredata.create_agreement('A-1', 'Commissioning', 'QZZ', 'Made-up ICB', '2024-04-01', '2099-03-31');
 	SELECT caredata.create_release(1, name::name, 'Planning', 'public_task')
 	FROM unnest('{open,over,stopped}'::text[]) name;
@@ -106,6 +106,7 @@ $old->safe_psql('region', q(
 	SELECT caredata.pause_rollout('{Y90001}', 'complaint');
 	INSERT INTO care_landing.cohort VALUES ('9990000999');
 	SELECT caredata.import_cohort('clinic', 'A clinic');
+	SELECT caredata.request_national_list();
 	SELECT caredata.bar_organisation('QYY', 'sold the data on');
 	SELECT caredata.create_release(1, 'other', 'Planning', 'public_task', 'anonymised', purpose_code => 'insurance');
 	SELECT caredata.permit_dataset(4, 'person', '{sex}');
@@ -123,6 +124,8 @@ my $decided = q(
 	UNION ALL SELECT 'roll-out', to_jsonb(t) FROM caredata.rollout_event t
 	UNION ALL SELECT 'cohort', to_jsonb(t) FROM caredata.cohort t
 	UNION ALL SELECT 'member', to_jsonb(t) FROM care_identity.cohort_member t
+	UNION ALL SELECT 'request', to_jsonb(t) FROM caredata.national_list_request t
+	UNION ALL SELECT 'sent', to_jsonb(t) FROM care_identity.national_list_sent t
 	UNION ALL SELECT 'bar', to_jsonb(t) FROM caredata.barred_organisation t
 	UNION ALL SELECT 'accepted', to_jsonb(t) FROM caredata.differencing_acceptance t
 	UNION ALL SELECT 'amendment', to_jsonb(t) FROM caredata.release_amendment t

@@ -62,7 +62,7 @@ $old->safe_psql('region', q(
 	FROM generate_series(1, 5000) i;
 	INSERT INTO care_landing.national_list
 	SELECT nhs_number::text FROM care_identity.identity WHERE person_id % 20 <> 2 AND nhs_number IS NOT NULL;
-	SELECT caredata.import_national_list(now());));
+	SELECT caredata.import_national_list(caredata.request_national_list());));
 $old->safe_psql('region', q(
 	SET SESSION AUTHORIZATION author;
 	SELECT caredata.create_agreement('A-1', 'Commissioning', 'QZZ', 'Made-up ICB', '2024-04-01', '2099-03-31');
