@@ -100,6 +100,7 @@ SQL_PARTS = \
 	sql/format_preserving.sql \
 	sql/one_way.sql \
 	sql/date_shift.sql \
+	sql/secret.sql \
 	sql/compat_digest.sql \
 	sql/dataset.sql \
 	sql/standard_dataset.sql \
@@ -139,6 +140,9 @@ SQL_PARTS = \
 	sql/link_authority.sql \
 	sql/reidentification.sql \
 	sql/clk.sql \
+	sql/clk_schema.sql \
+	sql/clk_project.sql \
+	sql/dice_join.sql \
 	sql/disclosure.sql \
 	sql/check.sql
 
