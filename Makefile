@@ -25,6 +25,7 @@ OBJS = \
 	src/clk_encode.o \
 	src/clk_harden.o \
 	src/clk_project.o \
+	src/clk_schema.o \
 	src/clk_text_parse.o \
 	src/cluster.o \
 	src/cluster_pass.o \

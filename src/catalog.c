@@ -176,3 +176,30 @@ caredata_catalog_changed(PG_FUNCTION_ARGS)
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	PG_RETURN_POINTER(NULL);
 }
+
+bool
+caredata_bool_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
+{
+	bool		isnull;
+	Datum		value = caredata_attr(scan, tuple, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+int32
+caredata_int_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
+{
+	bool		isnull;
+	Datum		value = caredata_attr(scan, tuple, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+double
+caredata_float_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
+{
+	bool		isnull;
+	Datum		value = caredata_attr(scan, tuple, column, &isnull);
+
+	return isnull ? 0 : DatumGetFloat8(value);
+}

@@ -49,6 +49,14 @@ extern void caredata_scan_end(CaredataScan *scan);
 extern Datum caredata_attr(CaredataScan *scan, HeapTuple tuple,
 						   const char *column, bool *isnull);
 
+/* Of these types: false or 0 for a null. */
+extern bool caredata_bool_attr(CaredataScan *scan, HeapTuple tuple,
+							   const char *column);
+extern int32 caredata_int_attr(CaredataScan *scan, HeapTuple tuple,
+							   const char *column);
+extern double caredata_float_attr(CaredataScan *scan, HeapTuple tuple,
+								  const char *column);
+
 /* The same for a column that cannot be null (data_corrupted if it is). */
 extern Datum caredata_required_attr(HeapTuple tuple, Relation rel,
 									const char *column);

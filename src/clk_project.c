@@ -2,7 +2,7 @@
  * clk_project.c
  *		CLKs of records under a linkage project: clk_of(), clk_agreement().
  *
- * A project (sql/clk.sql) names a schema, what hardens its CLKs, and where the
+ * A project (sql/clk_project.sql) names a schema, what hardens its CLKs, and where the
  * secret comes from:
  *
  *	its own		two messages hashed under the key that the project's domain has
@@ -35,6 +35,7 @@
 
 #include "catalog.h"
 #include "clk.h"
+#include "clk_schema.h"
 #include "compat.h"
 #include "domain_call.h"
 #include "master_key.h"
@@ -44,8 +45,6 @@
 
 PG_FUNCTION_INFO_V1(caredata_clk_of);
 PG_FUNCTION_INFO_V1(caredata_clk_agreement);
-PG_FUNCTION_INFO_V1(caredata_check_clk_schema);
-PG_FUNCTION_INFO_V1(caredata_same_compat_secret);
 
 #define OWN_SECRET_BYTES	(2 * CAREDATA_BLOCK_BYTES)
 #define AGREEMENT_LABEL		"caredata clk agreement 1"
@@ -106,203 +105,6 @@ typedef struct ClkCall
  */
 
 static bool
-bool_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
-static int32
-int_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(value);
-}
-
-static double
-float_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-
-	return isnull ? 0 : DatumGetFloat8(value);
-}
-
-static bool
-bigint_attr(CaredataScan *scan, HeapTuple tuple, const char *column,
-			int64_t *number)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-
-	*number = isnull ? 0 : DatumGetInt64(value);
-	return !isnull;
-}
-
-/* A text in UTF-8, in the current memory context. */
-static ClkText
-utf8_text(const char *bytes, size_t length)
-{
-	ClkText		result;
-	char	   *copy = pnstrdup(bytes, length);
-
-	result.bytes = copy;
-	result.length = length;
-	if (GetDatabaseEncoding() != PG_UTF8 && length > 0)
-	{
-		result.bytes = pg_server_to_any(copy, length, PG_UTF8);
-		result.length = strlen(result.bytes);
-	}
-	return result;
-}
-
-static ClkText
-text_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-	ClkText		none = {NULL, 0};
-	text	   *bytes;
-
-	if (isnull)
-		return none;
-	bytes = DatumGetTextPP(value);
-	return utf8_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-}
-
-static ClkText
-bytea_attr(CaredataScan *scan, HeapTuple tuple, const char *column)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, column, &isnull);
-	ClkText		result = {NULL, 0};
-	bytea	   *bytes;
-
-	if (isnull)
-		return result;
-	bytes = DatumGetByteaPCopy(value);
-	result.bytes = VARDATA(bytes);
-	result.length = VARSIZE(bytes) - VARHDRSZ;
-	return result;
-}
-
-/* Does a text column hold a word? */
-static bool
-attr_is(CaredataScan *scan, HeapTuple tuple, const char *column,
-		const char *word)
-{
-	ClkText		value = text_attr(scan, tuple, column);
-
-	return value.bytes != NULL && value.length == strlen(word) &&
-		memcmp(value.bytes, word, value.length) == 0;
-}
-
-static void
-read_enum_values(CaredataScan *scan, HeapTuple tuple, ClkFeature *feature)
-{
-	bool		isnull;
-	Datum		value = caredata_attr(scan, tuple, "enum_values", &isnull);
-	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
-	ClkText    *values;
-	int			i;
-
-	if (isnull)
-		return;
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false,
-					  TYPALIGN_INT, &elements, &nulls, &count);
-	values = palloc0(count * sizeof(ClkText));
-	for (i = 0; i < count; i++)
-	{
-		text	   *element;
-
-		if (nulls[i])
-			continue;
-		element = DatumGetTextPP(elements[i]);
-		values[i] = utf8_text(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
-	}
-	feature->values = values;
-	feature->nvalues = count;
-}
-
-static void
-read_feature(CaredataScan *scan, HeapTuple tuple, ClkFeature *feature)
-{
-	feature->ignored = bool_attr(scan, tuple, "ignored");
-	feature->format = attr_is(scan, tuple, "format", "integer") ? CLK_INTEGER :
-		attr_is(scan, tuple, "format", "date") ? CLK_DATE :
-		attr_is(scan, tuple, "format", "enum") ? CLK_ENUM : CLK_STRING;
-	feature->ascii = bool_attr(scan, tuple, "ascii");
-	feature->letter_case = attr_is(scan, tuple, "letter_case", "upper") ? CLK_UPPER_CASE :
-		attr_is(scan, tuple, "letter_case", "lower") ? CLK_LOWER_CASE : CLK_MIXED_CASE;
-	feature->min_length = int_attr(scan, tuple, "min_length");
-	feature->max_length = int_attr(scan, tuple, "max_length");
-	feature->has_minimum = bigint_attr(scan, tuple, "minimum", &feature->minimum);
-	feature->has_maximum = bigint_attr(scan, tuple, "maximum", &feature->maximum);
-	feature->date_format = text_attr(scan, tuple, "date_format");
-	read_enum_values(scan, tuple, feature);
-	feature->sentinel = text_attr(scan, tuple, "sentinel");
-	feature->replacement = text_attr(scan, tuple, "replacement");
-
-	feature->comparison = attr_is(scan, tuple, "comparison", "exact") ? CLK_EXACT :
-		attr_is(scan, tuple, "comparison", "numeric") ? CLK_NUMERIC : CLK_NGRAM;
-	feature->n = int_attr(scan, tuple, "n");
-	feature->positional = bool_attr(scan, tuple, "positional");
-	feature->threshold_distance = float_attr(scan, tuple, "threshold_distance");
-	feature->resolution = int_attr(scan, tuple, "resolution");
-	feature->fractional_precision = int_attr(scan, tuple, "fractional_precision");
-
-	feature->hash = attr_is(scan, tuple, "hash", "doubleHash") ? CLK_DOUBLE : CLK_BLAKE;
-	feature->prevent_singularity = bool_attr(scan, tuple, "prevent_singularity");
-	feature->per_token = attr_is(scan, tuple, "strategy", "bitsPerToken");
-	feature->bits = int_attr(scan, tuple, "bits");
-}
-
-/* A schema and its features, into the current memory context. */
-static void
-read_schema(int32 schema_id, ClkSchema *schema, ClkText **identifiers)
-{
-	CaredataScan scan;
-	HeapTuple	tuple;
-
-	memset(schema, 0, sizeof(*schema));
-	schema->salt_feature = -1;
-	caredata_scan_begin(&scan, "clk_schema", "clk_schema_pkey", 1, &schema_id);
-	tuple = caredata_scan_next(&scan);
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("CLK schema %d does not exist", schema_id)));
-	schema->bits = int_attr(&scan, tuple, "bits");
-	schema->folds = int_attr(&scan, tuple, "xor_folds");
-	schema->sha512 = attr_is(&scan, tuple, "kdf_hash", "SHA512");
-	schema->kdf_salt = bytea_attr(&scan, tuple, "kdf_salt");
-	schema->kdf_info = bytea_attr(&scan, tuple, "kdf_info");
-	schema->key_size = int_attr(&scan, tuple, "key_size");
-	caredata_scan_end(&scan);
-
-	schema->features = palloc0(CLK_MAX_FEATURES * sizeof(ClkFeature));
-	*identifiers = palloc0(CLK_MAX_FEATURES * sizeof(ClkText));
-	caredata_scan_begin(&scan, "clk_feature", "clk_feature_pkey", 1, &schema_id);
-	while (HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
-	{
-		if (schema->nfeatures == CLK_MAX_FEATURES)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("a CLK schema can have at most %d features",
-							CLK_MAX_FEATURES)));
-		(*identifiers)[schema->nfeatures] = text_attr(&scan, tuple, "identifier");
-		read_feature(&scan, tuple, &schema->features[schema->nfeatures++]);
-	}
-	caredata_scan_end(&scan);
-}
-
-static bool
 read_project(Name name, ProjectRow *row)
 {
 	CaredataScan scan;
@@ -320,18 +122,18 @@ read_project(Name name, ProjectRow *row)
 					NAMEDATALEN) != 0)
 			continue;
 		found = true;
-		row->schema_id = int_attr(&scan, tuple, "schema_id");
-		row->domain_id = int_attr(&scan, tuple, "domain_id");
-		row->shared = bool_attr(&scan, tuple, "shared");
+		row->schema_id = caredata_int_attr(&scan, tuple, "schema_id");
+		row->domain_id = caredata_int_attr(&scan, tuple, "domain_id");
+		row->shared = caredata_bool_attr(&scan, tuple, "shared");
 		value = caredata_attr(&scan, tuple, "secret", &isnull);
 		row->has_secret = !isnull;
 		if (!isnull)
 			memcpy(&row->secret, DatumGetName(value), sizeof(NameData));
-		row->salt_feature = text_attr(&scan, tuple, "salt_feature");
-		row->salt_by_year = attr_is(&scan, tuple, "salt_part", "year");
-		row->balanced = bool_attr(&scan, tuple, "balanced");
-		row->flip_probability = float_attr(&scan, tuple, "flip_probability");
-		row->leave_out = attr_is(&scan, tuple, "invalid_values", "leave out");
+		row->salt_feature = caredata_clk_text_attr(&scan, tuple, "salt_feature");
+		row->salt_by_year = caredata_clk_attr_is(&scan, tuple, "salt_part", "year");
+		row->balanced = caredata_bool_attr(&scan, tuple, "balanced");
+		row->flip_probability = caredata_float_attr(&scan, tuple, "flip_probability");
+		row->leave_out = caredata_clk_attr_is(&scan, tuple, "invalid_values", "leave out");
 		(void) caredata_attr(&scan, tuple, "approved_at", &isnull);
 		row->approved = !isnull;
 		(void) caredata_attr(&scan, tuple, "ended_at", &isnull);
@@ -372,42 +174,6 @@ check_project(Name name, const ProjectRow *row)
 						NameStr(*name))));
 }
 
-/* A secret from a file, in guarded memory that the caller frees. */
-static const uint8 *
-open_secret_by_name(Name name, size_t *length)
-{
-	CaredataScan scan;
-	HeapTuple	tuple;
-	bytea	   *wrapped = NULL;
-	const uint8 *secret = NULL;
-
-	caredata_scan_begin(&scan, "compat_secret", "compat_secret_pkey", 0, NULL);
-	while (wrapped == NULL && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
-	{
-		bool		isnull;
-		Datum		value = caredata_attr(&scan, tuple, "name", &isnull);
-
-		if (strncmp(NameStr(*DatumGetName(value)), NameStr(*name),
-					NAMEDATALEN) == 0)
-			wrapped = DatumGetByteaPCopy(caredata_attr(&scan, tuple,
-													   "wrapped_secret", &isnull));
-	}
-	caredata_scan_end(&scan);
-	if (wrapped == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("compatibility secret \"%s\" does not exist", NameStr(*name)),
-				 errhint("A superuser imports it from a file with import_compat_secret().")));
-	secret = caredata_open_secret(NameStr(*name), (uint8 *) VARDATA(wrapped),
-								  VARSIZE(wrapped) - VARHDRSZ, length);
-	if (secret == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("compatibility secret \"%s\" cannot be decrypted", NameStr(*name)),
-				 errhint("Its row was altered or renamed; drop it and import it anew.")));
-	return secret;
-}
-
 /* The project's secret, in guarded memory that the caller frees. */
 static const uint8 *
 open_project_secret(ClkCall *call, size_t *length)
@@ -416,7 +182,7 @@ open_project_secret(ClkCall *call, size_t *length)
 	uint8		message;
 
 	if (call->row.shared)
-		return open_secret_by_name(&call->row.secret, length);
+		return caredata_open_named_secret(&call->row.secret, length);
 	secret = sodium_malloc(OWN_SECRET_BYTES);
 	if (secret == NULL)
 		caredata_report_no_guarded_memory();
@@ -513,7 +279,7 @@ open_project(ClkCall *call, Name name)
 	caller = MemoryContextSwitchTo(call->context);
 	/* once more, for what is kept */
 	read_project(name, &call->row);
-	read_schema(call->row.schema_id, &call->schema, &call->identifiers);
+	caredata_read_clk_schema(call->row.schema_id, &call->schema, &call->identifiers);
 	find_used_features(call);
 	call->schema.salt_by_year = call->row.salt_by_year;
 	call->schema.balanced = call->row.balanced;
@@ -579,7 +345,7 @@ use_project(FunctionCallInfo fcinfo, int argument)
 static void
 record_seed(ClkCall *call, text *record_id, uint8 *seed)
 {
-	ClkText		id = utf8_text(VARDATA_ANY(record_id),
+	ClkText		id = caredata_clk_utf8(VARDATA_ANY(record_id),
 							   VARSIZE_ANY_EXHDR(record_id));
 	uint8	   *message = palloc(id.length + 1);
 	uint8		half;
@@ -676,7 +442,7 @@ caredata_clk_of(PG_FUNCTION_ARGS)
 			value->bytes = VARDATA_ANY(element);
 			value->length = VARSIZE_ANY_EXHDR(element);
 			if (unlikely(GetDatabaseEncoding() != PG_UTF8))
-				*value = utf8_text(value->bytes, value->length);
+				*value = caredata_clk_utf8(value->bytes, value->length);
 		}
 	}
 	if (call->schema.flips > 0)
@@ -720,55 +486,6 @@ caredata_clk_of(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
-static void
-append_text(StringInfo text, ClkText value)
-{
-	if (value.bytes == NULL)
-		appendStringInfoString(text, "-;");
-	else
-	{
-		appendStringInfo(text, "%zu:", value.length);
-		appendBinaryStringInfo(text, value.bytes, value.length);
-		appendStringInfoChar(text, ';');
-	}
-}
-
-/*
- * All that decides about the bits of a CLK, but for the secret.  Names of
- * features and forms of dates may differ between parties: the same person
- * has the same CLK all the same.
- */
-static void
-describe_schema(const ClkSchema *schema, StringInfo text)
-{
-	int			i;
-
-	appendStringInfo(text, "1;%d;%d;%d;%d;%d;%d;%d;%d;%d;",
-					 schema->bits, schema->folds, schema->sha512,
-					 schema->key_size, schema->nfeatures,
-					 schema->salt_feature, schema->salt_by_year,
-					 schema->flips, schema->balanced);
-	append_text(text, schema->kdf_salt);
-	append_text(text, schema->kdf_info);
-	for (i = 0; i < schema->nfeatures; i++)
-	{
-		const ClkFeature *feature = &schema->features[i];
-
-		if (feature->ignored)
-		{
-			appendStringInfoString(text, "ignored;");
-			continue;
-		}
-		appendStringInfo(text, "%d;%d;%d;%d;" INT64_FORMAT ";%d;%d;%d;%d;%d;%d;",
-						 feature->format, feature->comparison, feature->n,
-						 feature->positional, (int64) feature->distance,
-						 feature->resolution, feature->fractional_precision,
-						 feature->hash, feature->prevent_singularity,
-						 feature->per_token, feature->bits);
-		append_text(text, feature->replacement);
-	}
-}
-
 /* caredata.clk_agreement(project) */
 Datum
 caredata_clk_agreement(PG_FUNCTION_ARGS)
@@ -783,7 +500,7 @@ caredata_clk_agreement(PG_FUNCTION_ARGS)
 	bool		ok;
 
 	initStringInfo(&text);
-	describe_schema(&call->schema, &text);
+	caredata_describe_clk_schema(&call->schema, &text);
 	secret = open_project_secret(call, &length);
 	ok = caredata_clk_subkey(&call->schema, secret, length, AGREEMENT_LABEL,
 							 key) == CLK_OK &&
@@ -795,57 +512,4 @@ caredata_clk_agreement(PG_FUNCTION_ARGS)
 		report_library_failed();
 	sodium_bin2hex(hex, sizeof(hex), digest, AGREEMENT_SHOWN);
 	PG_RETURN_TEXT_P(cstring_to_text(hex));
-}
-
-/* ------------------------------------------------------------------------
- * For sql/clk.sql
- * ------------------------------------------------------------------------
- */
-
-/* caredata.check_clk_schema(schema_id): raises when it is not valid */
-Datum
-caredata_check_clk_schema(PG_FUNCTION_ARGS)
-{
-	ClkSchema	schema;
-	ClkText    *identifiers;
-	const char *problem;
-	int			feature;
-
-	read_schema(PG_GETARG_INT32(0), &schema, &identifiers);
-	problem = caredata_clk_plan(&schema, &feature);
-	if (problem != NULL && feature >= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feature \"%s\" of the CLK schema is not valid: %s",
-						pg_any_to_server(identifiers[feature].bytes,
-										 identifiers[feature].length, PG_UTF8),
-						problem)));
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the CLK schema is not valid: %s", problem)));
-	PG_RETURN_VOID();
-}
-
-/* caredata.same_compat_secret(name, name): do two names stand for one secret? */
-Datum
-caredata_same_compat_secret(PG_FUNCTION_ARGS)
-{
-	const uint8 *secrets[2];
-	size_t		lengths[2] = {0, 0};
-	bool		same;
-
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to compare secrets"),
-				 errhint("Only a superuser may.")));
-	caredata_require_preload();
-	secrets[0] = open_secret_by_name(PG_GETARG_NAME(0), &lengths[0]);
-	secrets[1] = open_secret_by_name(PG_GETARG_NAME(1), &lengths[1]);
-	same = lengths[0] == lengths[1] &&
-		sodium_memcmp(secrets[0], secrets[1], lengths[0]) == 0;
-	sodium_free(unconstify(uint8 *, secrets[0]));
-	sodium_free(unconstify(uint8 *, secrets[1]));
-	PG_RETURN_BOOL(same);
 }

@@ -2,10 +2,8 @@
  * compat_digest.c
  *		Digests of other pseudonymisation tools, with salts kept as secrets.
  *
- * The digests are in salted_hash.c.  A salt is imported from a file on the
- * server, stands in caredata.compat_secret wrapped under the master key, and
- * is unwrapped into guarded memory, where it stays until the process ends.
- * SQL text only ever holds its name.
+ * The digests are in salted_hash.c.  A salt (secret.c) is unwrapped into
+ * guarded memory, where it stays until the process ends.
  *
  * Opened salts are found by the wrapped bytes that the statement's own
  * snapshot shows, as the keys of domains are (keyring.c).
@@ -34,7 +32,6 @@
 #include "salted_hash.h"
 #include "secret.h"
 
-PG_FUNCTION_INFO_V1(caredata_wrap_secret);
 PG_FUNCTION_INFO_V1(caredata_open_pseudonymiser_digest);
 PG_FUNCTION_INFO_V1(caredata_ndr_pseudo_id1_text);
 PG_FUNCTION_INFO_V1(caredata_ndr_pseudo_id2_date);
@@ -69,25 +66,6 @@ typedef struct SecretCall
  * ------------------------------------------------------------------------
  */
 
-/* caredata.wrap_secret(name, file), for import_compat_secret() */
-Datum
-caredata_wrap_secret(PG_FUNCTION_ARGS)
-{
-	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
-
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to read a secret from a file"),
-				 errhint("Only a superuser may.")));
-	if (!is_absolute_path(path))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("path of the secret's file must be absolute")));
-	PG_RETURN_BYTEA_P(caredata_wrap_secret_file(NameStr(*PG_GETARG_NAME(0)),
-												path));
-}
-
 static const OpenSecret *
 find_opened(Name name, const uint8 *wrapped, size_t length)
 {
@@ -118,59 +96,27 @@ wipe_secrets(int code, Datum arg)
 static const OpenSecret *
 open_secret(Name name)
 {
-	CaredataScan scan;
-	HeapTuple	tuple;
-	uint8		wrapped[CAREDATA_WRAPPED_SECRET(CAREDATA_SECRET_MAX)];
-	size_t		length = 0;
-	bool		found = false;
+	bytea	   *wrapped = caredata_read_secret(name);
+	size_t		length = VARSIZE(wrapped) - VARHDRSZ;
+	size_t		secret_length = 0;
 	const OpenSecret *opened;
 	const uint8 *bytes;
-	size_t		secret_length = 0;
 	OpenSecret *made;
 
-	caredata_scan_begin(&scan, "compat_secret", "compat_secret_pkey", 0, NULL);
-	while (!found && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
-	{
-		bool		isnull;
-		Datum		value = caredata_attr(&scan, tuple, "name", &isnull);
-		bytea	   *bytea_value;
-
-		if (strncmp(NameStr(*DatumGetName(value)), NameStr(*name),
-					NAMEDATALEN) != 0)
-			continue;
-		found = true;
-		bytea_value = DatumGetByteaPP(caredata_attr(&scan, tuple,
-													"wrapped_secret", &isnull));
-		length = VARSIZE_ANY_EXHDR(bytea_value);
-		if (length <= sizeof(wrapped))
-			memcpy(wrapped, VARDATA_ANY(bytea_value), length);
-	}
-	caredata_scan_end(&scan);
-
-	if (!found)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("compatibility secret \"%s\" does not exist", NameStr(*name)),
-				 errhint("A superuser imports it from a file with import_compat_secret().")));
-
-	opened = length <= sizeof(wrapped) ? find_opened(name, wrapped, length) : NULL;
+	opened = find_opened(name, (const uint8 *) VARDATA(wrapped), length);
 	if (opened != NULL)
 		return opened;
 
 	made = MemoryContextAllocZero(TopMemoryContext, sizeof(OpenSecret));
-	bytes = length <= sizeof(wrapped) ?
-		caredata_open_secret(NameStr(*name), wrapped, length, &secret_length) :
-		NULL;
+	bytes = caredata_open_secret(NameStr(*name), (const uint8 *) VARDATA(wrapped),
+								 length, &secret_length);
 	if (bytes == NULL)
 	{
 		pfree(made);
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("compatibility secret \"%s\" cannot be decrypted", NameStr(*name)),
-				 errhint("Its row was altered or renamed; drop it and import it anew.")));
+		caredata_report_secret(NameStr(*name));
 	}
 	memcpy(&made->name, name, sizeof(NameData));
-	memcpy(made->wrapped, wrapped, length);
+	memcpy(made->wrapped, VARDATA(wrapped), length);
 	made->wrapped_length = length;
 	made->secret.bytes = (const char *) bytes;
 	made->secret.length = secret_length;

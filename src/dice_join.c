@@ -857,7 +857,7 @@ compare_stores(DiceJoin *join, Store *left, Store *right)
 	}
 }
 
-/* caredata.dice_join(): sql/clk.sql has its arguments */
+/* caredata.dice_join(): sql/dice_join.sql has its arguments */
 Datum
 caredata_dice_join(PG_FUNCTION_ARGS)
 {

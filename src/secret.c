@@ -2,11 +2,12 @@
  * secret.c
  *		Secrets that partners gave (salts), wrapped under the master key.
  *
- * A secret is a byte string of up to CAREDATA_SECRET_MAX bytes, wrapped
- * (wrap.h) under the wrapping key that the domain keys are under; associated
- * data: "caredata secret", a zero byte and the secret's name, so that one does
- * not open under another's name.  What they are used for is in
- * compat_digest.c.
+ * A secret is imported from a file on the server into caredata.compat_secret;
+ * SQL text only ever holds its name.  It is a byte string of up to
+ * CAREDATA_SECRET_MAX bytes, wrapped (wrap.h) under the wrapping key that the
+ * domain keys are under; associated data: "caredata secret", a zero byte and
+ * the secret's name, so that one does not open under another's name.  What
+ * they are used for is in compat_digest.c and clk_project.c.
  *
  * No ereport() happens while a secret is on the way: what handles it returns a
  * status, and raises after wiping.
@@ -17,7 +18,9 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
+#include "catalog.h"
 #include "compat.h"
 #include "key_file.h"
 #include "master_key.h"
@@ -25,8 +28,10 @@
 
 #define SECRET_LABEL		"caredata secret"
 
+PG_FUNCTION_INFO_V1(caredata_wrap_secret);
 PG_FUNCTION_INFO_V1(caredata_rewrap_secret);
 PG_FUNCTION_INFO_V1(caredata_check_secret);
+PG_FUNCTION_INFO_V1(caredata_same_compat_secret);
 
 #define SECRET_AD_BYTES		(sizeof(SECRET_LABEL) + NAMEDATALEN)
 
@@ -127,8 +132,57 @@ caredata_open_secret(const char *name, const uint8 *wrapped, size_t length,
 	return secret;
 }
 
+void
+caredata_report_secret(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("compatibility secret \"%s\" cannot be decrypted", name),
+			 errhint("Its row was altered or renamed; drop it and import it anew.")));
+}
+
+bytea *
+caredata_read_secret(Name name)
+{
+	CaredataScan scan;
+	HeapTuple	tuple;
+	bytea	   *wrapped = NULL;
+
+	caredata_scan_begin(&scan, "compat_secret", "compat_secret_pkey", 0, NULL);
+	while (wrapped == NULL && HeapTupleIsValid(tuple = caredata_scan_next(&scan)))
+	{
+		bool		isnull;
+		Datum		value = caredata_attr(&scan, tuple, "name", &isnull);
+
+		if (strncmp(NameStr(*DatumGetName(value)), NameStr(*name),
+					NAMEDATALEN) == 0)
+			wrapped = DatumGetByteaPCopy(caredata_attr(&scan, tuple,
+													   "wrapped_secret", &isnull));
+	}
+	caredata_scan_end(&scan);
+	if (wrapped == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("compatibility secret \"%s\" does not exist", NameStr(*name)),
+				 errhint("A superuser imports it from a file with import_compat_secret().")));
+	return wrapped;
+}
+
+const uint8 *
+caredata_open_named_secret(Name name, size_t *length)
+{
+	bytea	   *wrapped = caredata_read_secret(name);
+	const uint8 *secret;
+
+	secret = caredata_open_secret(NameStr(*name), (uint8 *) VARDATA(wrapped),
+								  VARSIZE(wrapped) - VARHDRSZ, length);
+	if (secret == NULL)
+		caredata_report_secret(NameStr(*name));
+	return secret;
+}
+
 /* ------------------------------------------------------------------------
- * SQL functions, for rotate_master_key() and key_status()
+ * The functions of sql/secret.sql
  * ------------------------------------------------------------------------
  */
 
@@ -143,13 +197,23 @@ check_may_handle_secret(void)
 				 errhint("Only a superuser may.")));
 }
 
-static void
-report_secret(const char *name)
+/* caredata.wrap_secret(name, file), for import_compat_secret() */
+Datum
+caredata_wrap_secret(PG_FUNCTION_ARGS)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("compatibility secret \"%s\" cannot be decrypted", name),
-			 errhint("Its row was altered or renamed; drop it and import it anew.")));
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to read a secret from a file"),
+				 errhint("Only a superuser may.")));
+	if (!is_absolute_path(path))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path of the secret's file must be absolute")));
+	PG_RETURN_BYTEA_P(caredata_wrap_secret_file(NameStr(*PG_GETARG_NAME(0)),
+												path));
 }
 
 /*
@@ -172,7 +236,7 @@ caredata_rewrap_secret(PG_FUNCTION_ARGS)
 	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
 								  VARSIZE_ANY_EXHDR(wrapped), &length);
 	if (secret == NULL)
-		report_secret(name);
+		caredata_report_secret(name);
 	ok = wrap_secret(name, secret, length, next->wrapping_key, rewrapped);
 	sodium_free(unconstify(uint8 *, secret));
 	if (!ok)
@@ -194,7 +258,30 @@ caredata_check_secret(PG_FUNCTION_ARGS)
 	secret = caredata_open_secret(name, (const uint8 *) VARDATA_ANY(wrapped),
 								  VARSIZE_ANY_EXHDR(wrapped), &length);
 	if (secret == NULL)
-		report_secret(name);
+		caredata_report_secret(name);
 	sodium_free(unconstify(uint8 *, secret));
 	PG_RETURN_VOID();
+}
+
+/* caredata.same_compat_secret(name, name): do two names stand for one secret? */
+Datum
+caredata_same_compat_secret(PG_FUNCTION_ARGS)
+{
+	const uint8 *secrets[2];
+	size_t		lengths[2] = {0, 0};
+	bool		same;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to compare secrets"),
+				 errhint("Only a superuser may.")));
+	caredata_require_preload();
+	secrets[0] = caredata_open_named_secret(PG_GETARG_NAME(0), &lengths[0]);
+	secrets[1] = caredata_open_named_secret(PG_GETARG_NAME(1), &lengths[1]);
+	same = lengths[0] == lengths[1] &&
+		sodium_memcmp(secrets[0], secrets[1], lengths[0]) == 0;
+	sodium_free(unconstify(uint8 *, secrets[0]));
+	sodium_free(unconstify(uint8 *, secrets[1]));
+	PG_RETURN_BOOL(same);
 }

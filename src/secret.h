@@ -22,4 +22,13 @@ extern const uint8 *caredata_open_secret(const char *name,
 										 const uint8 *wrapped, size_t length,
 										 size_t *secret_length);
 
+/* What stands in caredata.compat_secret; raises if there is none of the name. */
+extern bytea *caredata_read_secret(Name name);
+
+/* The secret of that name, in guarded memory that the caller frees; raises. */
+extern const uint8 *caredata_open_named_secret(Name name, size_t *length);
+
+/* Raises for a secret that does not open. */
+extern void caredata_report_secret(const char *name);
+
 #endif							/* CAREDATA_SECRET_H */
