@@ -24,9 +24,11 @@ OBJS = \
 	src/clk_date.o \
 	src/clk_encode.o \
 	src/clk_harden.o \
+	src/clk_plan.o \
 	src/clk_project.o \
 	src/clk_schema.o \
 	src/clk_text_parse.o \
+	src/clk_value.o \
 	src/cluster.o \
 	src/cluster_pass.o \
 	src/code_point.o \
