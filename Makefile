@@ -35,6 +35,7 @@ OBJS = \
 	src/compat_digest.o \
 	src/date_shift.o \
 	src/dice_join.o \
+	src/dice_store.o \
 	src/domain_call.o \
 	src/explain_gate.o \
 	src/ff1.o \

@@ -25,71 +25,28 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
-#include "access/tupdesc.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-#include "utils/tuplestore.h"
 
 #include "clk.h"
 #include "compat.h"
+#include "dice_store.h"
 #include "popcount.h"
 
 PG_FUNCTION_INFO_V1(caredata_dice_join);
 PG_FUNCTION_INFO_V1(caredata_dice_kernels);
 
-#define FETCH_ROWS		1000
 #define TILE_BYTES		16384	/* half of a first cache */
 #define LEFT_BYTES		262144	/* half of a second cache */
 #define MAX_TOP			1000
 #define MIN_CHUNK_ROWS	64
 #define MAX_CHUNK_ROWS	1048576
-
-/* Columns of a store. */
-enum
-{
-	COLUMN_ID = 1,
-	COLUMN_CLK,
-	COLUMN_BLOCK,
-	STORE_COLUMNS = COLUMN_BLOCK
-};
-
-/* Read pointers of a store. */
-enum
-{
-	POINTER_LEFT,				/* the next record of the left */
-	POINTER_BLOCK,				/* first row of a block, on the right */
-	POINTER_SCAN,				/* the next row of the right */
-	STORE_POINTERS
-};
-
-typedef struct Store
-{
-	Tuplestorestate *tuples;
-	TupleTableSlot *slot;
-	int64		position[STORE_POINTERS];	/* rows before the pointer */
-	int64		without_clk;
-	int64		without_block;
-} Store;
-
-/* A row of a store, as long as its slot is not used again. */
-typedef struct Row
-{
-	int64		position;
-	text	   *id;
-	const uint8 *clk;
-	text	   *block;			/* NULL without blocks */
-} Row;
 
 /* A row of the right that a record keeps. */
 typedef struct Kept
@@ -120,7 +77,6 @@ typedef struct DiceJoin
 	double		threshold;
 	int			top;			/* 0 for all */
 	bool		self;			/* one table with itself */
-	bool		blocks;
 	int			bytes;			/* of a CLK; 0 while none was seen */
 	size_t		words;
 	uint32		max_ones;
@@ -149,114 +105,19 @@ typedef struct DiceJoin
 } DiceJoin;
 
 /* ------------------------------------------------------------------------
- * Arguments
+ * Bounds
  * ------------------------------------------------------------------------
  */
 
-static Oid
-clk_type(FunctionCallInfo fcinfo)
-{
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-						   CStringGetDatum("clk"),
-						   ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
-}
-
-/* A column of a table, quoted; raises if there is none of that name. */
-static const char *
-column_of(Oid relation, const char *column, Oid type)
-{
-	AttrNumber	number = get_attnum(relation, column);
-
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						column, get_rel_name(relation))));
-	if (OidIsValid(type) && getBaseType(get_atttype(relation, number)) != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of relation \"%s\" is not of type clk",
-						column, get_rel_name(relation)),
-				 errhint("Cast it in a view or in another table: bytea::clk, text::clk.")));
-	return quote_identifier(column);
-}
-
-static char *
-side_query(Oid relation, Name id, Name clk, Name block, Oid type)
-{
-	char	   *name = get_rel_name(relation);
-	StringInfoData query;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("a table of the comparison does not exist")));
-	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s::pg_catalog.text, ",
-					 column_of(relation, NameStr(*id), InvalidOid));
-	appendStringInfo(&query, "%s, ", column_of(relation, NameStr(*clk), type));
-	if (block == NULL)
-		appendStringInfoString(&query, "NULL::pg_catalog.text");
-	else
-		appendStringInfo(&query, "%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
-						 column_of(relation, NameStr(*block), InvalidOid));
-	appendStringInfo(&query, " FROM %s",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-												name));
-	if (block != NULL)
-		appendStringInfoString(&query, " ORDER BY 3");
-	return query.data;
-}
-
-/*
- * Ids that come twice would make pairs that nobody can tell apart.  The query
- * reads the table once more, which costs little beside the comparison.
- */
+/* What follows from the length of a CLK and the threshold. */
 static void
-check_ids(Oid relation, Name id)
-{
-	StringInfoData query;
-	const char *column = column_of(relation, NameStr(*id), InvalidOid);
-
-	initStringInfo(&query);
-	appendStringInfo(&query,
-					 "SELECT 1 FROM %s GROUP BY %s::pg_catalog.text HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 LIMIT 1",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-												get_rel_name(relation)),
-					 column);
-	if (SPI_execute(query.data, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute failed");
-	if (SPI_processed > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("column \"%s\" of relation \"%s\" has an id more than once",
-						NameStr(*id), get_rel_name(relation)),
-				 errhint("Compare tables in which every record has an id of its own.")));
-	pfree(query.data);
-}
-
-/* ------------------------------------------------------------------------
- * Stores
- * ------------------------------------------------------------------------
- */
-
-static void
-set_length(DiceJoin *join, int bytes)
+set_bounds(DiceJoin *join)
 {
 	uint32		sum;
 	uint32		ones;
 
-	if (join->bytes == bytes)
-		return;
-	if (join->bytes != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("CLKs have different lengths, %d and %d bits",
-						8 * join->bytes, 8 * bytes),
-				 errhint("They were made under different schemas.")));
-	join->bytes = bytes;
-	join->words = (bytes + sizeof(uint64) - 1) / sizeof(uint64);
-	join->max_ones = 8 * bytes;
+	join->words = (join->bytes + sizeof(uint64) - 1) / sizeof(uint64);
+	join->max_ones = 8 * join->bytes;
 
 	/* the least number in common that reaches the threshold, as dice() has it */
 	join->need = palloc((2 * join->max_ones + 1) * sizeof(uint32));
@@ -307,143 +168,6 @@ set_length(DiceJoin *join, int bytes)
 	}
 }
 
-/* Read one side into a store. */
-static Store *
-read_side(DiceJoin *join, const char *query, Oid relation)
-{
-	Store	   *store = palloc0(sizeof(Store));
-	TupleDesc	desc;
-	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
-												"dice_join batch",
-												ALLOCSET_DEFAULT_SIZES);
-	Portal		portal;
-	SPIPlanPtr	plan;
-	int			i;
-
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-
-	desc = CreateTupleDescCopy(portal->tupDesc);
-	store->tuples = tuplestore_begin_heap(true, false, work_mem / 4);
-	for (i = 1; i < STORE_POINTERS; i++)
-		tuplestore_alloc_read_pointer(store->tuples, EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD);
-	store->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-
-	for (;;)
-	{
-		uint64		row;
-
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		for (row = 0; row < SPI_processed; row++)
-		{
-			Datum		values[STORE_COLUMNS];
-			bool		nulls[STORE_COLUMNS];
-			MemoryContext caller;
-
-			heap_deform_tuple(SPI_tuptable->vals[row], desc, values, nulls);
-			if (nulls[COLUMN_ID - 1])
-				ereport(ERROR,
-						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						 errmsg("a record of relation \"%s\" has no id",
-								get_rel_name(relation))));
-			if (nulls[COLUMN_CLK - 1])
-			{
-				store->without_clk++;
-				continue;
-			}
-			if (join->blocks && nulls[COLUMN_BLOCK - 1])
-			{
-				store->without_block++;
-				continue;
-			}
-			/* what is out of line is fetched here, once */
-			caller = MemoryContextSwitchTo(batch);
-			for (i = 0; i < STORE_COLUMNS; i++)
-			{
-				if (!nulls[i])
-					values[i] = PointerGetDatum(PG_DETOAST_DATUM_PACKED(values[i]));
-			}
-			MemoryContextSwitchTo(caller);
-			set_length(join, CLK_BYTES(DatumGetPointer(values[COLUMN_CLK - 1])));
-			tuplestore_putvalues(store->tuples, desc, values, nulls);
-		}
-		SPI_freetuptable(SPI_tuptable);
-		MemoryContextReset(batch);
-		CHECK_FOR_INTERRUPTS();
-	}
-	SPI_cursor_close(portal);
-	MemoryContextDelete(batch);
-
-	if (store->without_clk > 0 || store->without_block > 0)
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg(INT64_FORMAT " records of relation \"%s\" are left out: they have no CLK or no block",
-						store->without_clk + store->without_block,
-						get_rel_name(relation))));
-	return store;
-}
-
-/* The next row behind a read pointer, which moves on. */
-static bool
-next_row(Store *store, int pointer, Row *row)
-{
-	MemoryContext caller;
-	bool		isnull;
-	bool		found;
-
-	/* a tuple from disk must live as long as the slot */
-	caller = MemoryContextSwitchTo(store->slot->tts_mcxt);
-	tuplestore_select_read_pointer(store->tuples, pointer);
-	found = tuplestore_gettupleslot(store->tuples, true, false, store->slot);
-	MemoryContextSwitchTo(caller);
-	if (!found)
-		return false;
-	row->position = store->position[pointer]++;
-	row->id = DatumGetTextPP(slot_getattr(store->slot, COLUMN_ID, &isnull));
-	row->clk = CLK_DATA((Clk *) DatumGetPointer(slot_getattr(store->slot, COLUMN_CLK, &isnull)));
-	row->block = (text *) DatumGetPointer(slot_getattr(store->slot, COLUMN_BLOCK, &isnull));
-	if (isnull)
-		row->block = NULL;
-	return true;
-}
-
-static void
-copy_pointer(Store *store, int from, int to)
-{
-	tuplestore_copy_read_pointer(store->tuples, from, to);
-	store->position[to] = store->position[from];
-}
-
-/* Bytewise order, which is that of the collation "C". */
-static int
-compare_text(const text *a, const text *b)
-{
-	size_t		la = VARSIZE_ANY_EXHDR(a);
-	size_t		lb = VARSIZE_ANY_EXHDR(b);
-	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(la, lb));
-
-	return order != 0 ? order : la < lb ? -1 : la > lb;
-}
-
-static int
-compare_blocks(const text *a, const text *b)
-{
-	return a == NULL ? 0 : compare_text(a, b);
-}
-
-static text *
-copy_text(const text *value)
-{
-	text	   *copy = palloc(VARSIZE_ANY(value));
-
-	memcpy(copy, value, VARSIZE_ANY(value));
-	return copy;
-}
-
 /* ------------------------------------------------------------------------
  * Chunks
  * ------------------------------------------------------------------------
@@ -489,14 +213,20 @@ store_words(const DiceJoin *join, const uint8 *clk, uint64 *words)
 	memcpy(words, clk, join->bytes);
 }
 
+static int
+compare_blocks(const text *a, const text *b)
+{
+	return a == NULL ? 0 : caredata_compare_bytes(a, b);
+}
+
 /*
  * Fill a chunk of the left with rows of one block.  Returns false at the end.
  */
 static bool
-fill_left(DiceJoin *join, Store *store, text **block)
+fill_left(DiceJoin *join, DiceStore *store, text **block)
 {
 	MemoryContext caller;
-	Row			row;
+	DiceRow		row;
 
 	MemoryContextReset(join->left_context);
 	join->nleft = 0;
@@ -510,22 +240,22 @@ fill_left(DiceJoin *join, Store *store, text **block)
 		size_t		half = join->words / 2;
 
 		/* so that a row of another block can be had again */
-		copy_pointer(store, POINTER_LEFT, POINTER_SCAN);
-		if (!next_row(store, POINTER_LEFT, &row))
+		caredata_dice_copy_pointer(store, DICE_LEFT, DICE_SCAN);
+		if (!caredata_dice_next_row(store, DICE_LEFT, &row))
 			break;
 		if (join->nleft > 0 && compare_blocks(row.block, *block) != 0)
 		{
-			copy_pointer(store, POINTER_SCAN, POINTER_LEFT);
+			caredata_dice_copy_pointer(store, DICE_SCAN, DICE_LEFT);
 			break;
 		}
 		/* each pair once: the right begins where the left does */
 		if (join->nleft == 0 && join->self && join->top == 0)
-			copy_pointer(store, POINTER_SCAN, POINTER_BLOCK);
+			caredata_dice_copy_pointer(store, DICE_SCAN, DICE_BLOCK);
 		caller = MemoryContextSwitchTo(join->left_context);
 		if (join->nleft == 0 && row.block != NULL)
-			*block = copy_text(row.block);
+			*block = caredata_copy_text(row.block);
 		record->position = row.position;
-		record->id = copy_text(row.id);
+		record->id = caredata_copy_text(row.id);
 		store_words(join, row.clk, words);
 		record->ones = caredata_ones((uint8 *) words, join->words * sizeof(uint64));
 		record->rest_ones = caredata_ones((uint8 *) (words + half),
@@ -578,13 +308,13 @@ lay_out_right(DiceJoin *join, const RightRow *rows, const uint64 *words)
  * Returns whether the block goes on behind it.
  */
 static bool
-fill_right(DiceJoin *join, Store *store, const text *block)
+fill_right(DiceJoin *join, DiceStore *store, const text *block)
 {
 	MemoryContext caller;
 	RightRow   *rows;
 	uint64	   *words;
 	bool		more = false;
-	Row			row;
+	DiceRow		row;
 
 	MemoryContextReset(join->right_context);
 	caller = MemoryContextSwitchTo(join->right_context);
@@ -592,13 +322,13 @@ fill_right(DiceJoin *join, Store *store, const text *block)
 	words = MemoryContextAllocHuge(join->right_context,
 								   join->right_size * join->words * sizeof(uint64));
 	join->nright = 0;
-	while (next_row(store, POINTER_SCAN, &row) &&
+	while (caredata_dice_next_row(store, DICE_SCAN, &row) &&
 		   compare_blocks(row.block, block) == 0)
 	{
 		RightRow   *to = &rows[join->nright];
 
 		to->position = row.position;
-		to->id = copy_text(row.id);
+		to->id = caredata_copy_text(row.id);
 		to->ones = caredata_ones(row.clk, join->bytes);
 		store_words(join, row.clk, words + join->nright * join->words);
 		join->nright++;
@@ -639,7 +369,7 @@ is_worse(const Kept *a, const Kept *b)
 {
 	if (a->dice != b->dice)
 		return a->dice < b->dice;
-	return compare_text(a->id, b->id) > 0;
+	return caredata_compare_bytes(a->id, b->id) > 0;
 }
 
 static void
@@ -665,7 +395,7 @@ keep_row(DiceJoin *join, LeftRecord *record, double dice, text *id)
 	if (record->nkept == join->top && !is_worse(&heap[0], &kept))
 		return;
 	caller = MemoryContextSwitchTo(join->left_context);
-	kept.id = copy_text(id);
+	kept.id = caredata_copy_text(id);
 	MemoryContextSwitchTo(caller);
 
 	if (record->nkept < join->top)
@@ -715,7 +445,7 @@ take_hits(DiceJoin *join, LeftRecord *record, const RightRow *rows, size_t nhits
 		dice = caredata_dice(record->ones, row->ones, common);
 		if (join->top > 0)
 			keep_row(join, record, dice, right);
-		else if (join->self && compare_text(left, right) > 0)
+		else if (join->self && caredata_compare_bytes(left, right) > 0)
 			put_pair(join, right, left, dice);
 		else
 			put_pair(join, left, right, dice);
@@ -814,31 +544,31 @@ put_kept(DiceJoin *join)
  * in order on both sides, so the block's pointer only ever moves on.
  */
 static bool
-find_block(DiceJoin *join, Store *right, const text *block)
+find_block(DiceJoin *join, DiceStore *right, const text *block)
 {
-	Row			row;
+	DiceRow		row;
 
 	for (;;)
 	{
 		int			order;
 
-		copy_pointer(right, POINTER_BLOCK, POINTER_SCAN);
-		if (!next_row(right, POINTER_SCAN, &row))
+		caredata_dice_copy_pointer(right, DICE_BLOCK, DICE_SCAN);
+		if (!caredata_dice_next_row(right, DICE_SCAN, &row))
 			return false;
 		order = compare_blocks(row.block, block);
 		if (order > 0)
 			return false;
 		if (order == 0)
 			break;
-		copy_pointer(right, POINTER_SCAN, POINTER_BLOCK);
+		caredata_dice_copy_pointer(right, DICE_SCAN, DICE_BLOCK);
 		CHECK_FOR_INTERRUPTS();
 	}
-	copy_pointer(right, POINTER_BLOCK, POINTER_SCAN);
+	caredata_dice_copy_pointer(right, DICE_BLOCK, DICE_SCAN);
 	return true;
 }
 
 static void
-compare_stores(DiceJoin *join, Store *left, Store *right)
+compare_stores(DiceJoin *join, DiceStore *left, DiceStore *right)
 {
 	text	   *block;
 
@@ -857,6 +587,14 @@ compare_stores(DiceJoin *join, Store *left, Store *right)
 	}
 }
 
+static Oid
+clk_type(FunctionCallInfo fcinfo)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+						   CStringGetDatum("clk"),
+						   ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
+}
+
 /* caredata.dice_join(): sql/dice_join.sql has its arguments */
 Datum
 caredata_dice_join(PG_FUNCTION_ARGS)
@@ -864,8 +602,8 @@ caredata_dice_join(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			type = clk_type(fcinfo);
 	DiceJoin	join = {0};
-	Store	   *left;
-	Store	   *right;
+	DiceStore  *left;
+	DiceStore  *right;
 	Oid			left_table;
 	Oid			right_table;
 	Name		left_id;
@@ -906,35 +644,25 @@ caredata_dice_join(PG_FUNCTION_ARGS)
 	right_table = join.self ? left_table : PG_GETARG_OID(1);
 	right_id = PG_ARGISNULL(6) ? left_id : PG_GETARG_NAME(6);
 	right_clk = PG_ARGISNULL(7) ? left_clk : PG_GETARG_NAME(7);
-	join.blocks = left_block != NULL;
 	join.kernel = caredata_overlap_kernel();
 	join.result = rsinfo->setResult;
 	join.result_desc = rsinfo->setDesc;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	check_ids(left_table, left_id);
-	left = read_side(&join, side_query(left_table, left_id, left_clk, left_block, type),
-					 left_table);
-	if (join.self)
-		right = left;
-	else
-	{
-		check_ids(right_table, right_id);
-		right = read_side(&join, side_query(right_table, right_id, right_clk,
-											right_block, type),
-						  right_table);
-	}
+	left = caredata_dice_read(left_table, left_id, left_clk, left_block, type,
+							  &join.bytes);
+	right = join.self ? left :
+		caredata_dice_read(right_table, right_id, right_clk, right_block, type,
+						   &join.bytes);
 	if (join.bytes > 0)
-		compare_stores(&join, left, right);
-
-	ExecDropSingleTupleTableSlot(left->slot);
-	tuplestore_end(left->tuples);
-	if (!join.self)
 	{
-		ExecDropSingleTupleTableSlot(right->slot);
-		tuplestore_end(right->tuples);
+		set_bounds(&join);
+		compare_stores(&join, left, right);
 	}
+	caredata_dice_free(left);
+	if (!join.self)
+		caredata_dice_free(right);
 	SPI_finish();
 	return (Datum) 0;
 }
