@@ -68,6 +68,7 @@ OBJS = \
 	src/phonetic.o \
 	src/person_alias.o \
 	src/phonetic_code.o \
+	src/policy_first.o \
 	src/popcount.o \
 	src/postcode.o \
 	src/postcode_parse.o \

@@ -124,7 +124,8 @@ REVOKE ALL ON FUNCTION caredata.visible_support(internal) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.visible_support(internal) IS
 	'Planner support of visible(): estimates the share of visible persons';
 
--- COST 10: cheap leakproof filters of the query run first.
+-- COST is for the choice of plans: in a filter the policy comes first, whatever
+-- it costs (src/policy_first.c).
 CREATE FUNCTION caredata.visible(
 	person_id integer, release caredata.release_ref, setting text)
 RETURNS boolean

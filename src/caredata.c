@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "explain_gate.h"
 #include "master_key.h"
+#include "policy_first.h"
 #include "quota.h"
 #include "release_gate.h"
 #include "spelling.h"
@@ -36,6 +37,7 @@ _PG_init(void)
 	caredata_release_gate_init();
 	caredata_explain_gate_init();
 	caredata_spelling_init();
+	caredata_policy_first_init();
 
 	MarkGUCPrefixReserved("caredata");
 }
