@@ -15,7 +15,6 @@ EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" \
 
 MODULE_big = caredata
 OBJS = \
-	src/agreement.o \
 	src/blake2b.o \
 	src/caredata.o \
 	src/catalog.o \
@@ -75,6 +74,7 @@ OBJS = \
 	src/pseudonym.o \
 	src/quota.o \
 	src/release_gate.o \
+	src/requester.o \
 	src/resolve.o \
 	src/salted_hash.o \
 	src/secret.o \
@@ -91,6 +91,7 @@ OBJS = \
 # has to call.
 SQL_PARTS = \
 	sql/caredata.sql \
+	sql/requester.sql \
 	sql/identifier.sql \
 	sql/field.sql \
 	sql/similarity.sql \
@@ -123,6 +124,7 @@ SQL_PARTS = \
 	sql/link_quality.sql \
 	sql/cluster.sql \
 	sql/differencing.sql \
+	sql/release_draft.sql \
 	sql/linkage.sql \
 	sql/linkkey.sql \
 	sql/link_model.sql \

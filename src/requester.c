@@ -1,12 +1,12 @@
 /*
- * agreement.c
+ * requester.c
  *		Who asks: the one fact about the caller that SQL cannot tell.
  *
  * A function that changes an agreement or a release runs as its owner, so
  * current_user in it is the owner.  What two-person approval has to compare
  * is the login and the role it acts as: the session user, and the user
  * outside of all security-definer functions, which SET ROLE sets.  Nothing
- * is decided here; sql/agreement.sql decides.
+ * is decided here; sql/requester.sql decides.
  */
 #include "postgres.h"
 
