@@ -151,6 +151,11 @@ SQL_PARTS = \
 	sql/clk_project.sql \
 	sql/dice_join.sql \
 	sql/disclosure.sql \
+	sql/check_server.sql \
+	sql/check_role.sql \
+	sql/check_table.sql \
+	sql/check_release.sql \
+	sql/check_key.sql \
 	sql/check.sql
 
 DATA        = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)

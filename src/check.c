@@ -4,7 +4,7 @@
  *		master key are as they should be, and whether a view still shows what
  *		its release permits.
  *
- * Nothing here changes anything.  sql/check.sql says what is looked at and what
+ * Nothing here changes anything.  sql/check_*.sql say what is looked at and what
  * a finding means.
  */
 #include "postgres.h"
