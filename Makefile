@@ -111,6 +111,9 @@ SQL_PARTS = \
 	sql/dataset.sql \
 	sql/standard_dataset.sql \
 	sql/reference.sql \
+	sql/reference_practice.sql \
+	sql/reference_area.sql \
+	sql/reference_condition.sql \
 	sql/code_list.sql \
 	sql/care_database.sql \
 	sql/objection.sql \
