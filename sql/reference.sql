@@ -262,3 +262,21 @@ $$;
 REVOKE ALL ON FUNCTION caredata.begin_reference_load(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.begin_reference_load(regclass) IS
 	'Holds a landing table still for the length of a reference load, and raises if there is nothing in it';
+
+CREATE FUNCTION caredata.end_reference_load(load_id integer, reference text, landing regclass,
+	landed bigint, stored bigint, withheld bigint, quarantined bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format('TRUNCATE %s', landing);
+	INSERT INTO caredata.reference_load
+		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
+	OVERRIDING SYSTEM VALUE
+	VALUES (load_id, end_reference_load.reference, session_user, end_reference_load.landed,
+			end_reference_load.stored, end_reference_load.withheld, end_reference_load.quarantined);
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.end_reference_load(integer, text, regclass, bigint, bigint, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.end_reference_load(integer, text, regclass, bigint, bigint, bigint, bigint) IS
+	'Empties the landing table of a reference load and accounts for its rows';

@@ -82,11 +82,7 @@ BEGIN
 		   (SELECT count(*) FROM known), (SELECT count(*) FROM put_aside)
 	INTO v_landed, v_stored, v_withheld, v_quarantined;
 
-	TRUNCATE care_landing.local_authority;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'local_authority', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'local_authority', 'care_landing.local_authority', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_local_authorities() FROM PUBLIC;
@@ -166,11 +162,7 @@ BEGIN
 		   (SELECT count(*) FROM known), (SELECT count(*) FROM put_aside)
 	INTO v_landed, v_stored, v_withheld, v_quarantined;
 
-	TRUNCATE care_landing.lsoa;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'lsoa', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'lsoa', 'care_landing.lsoa', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_lsoas() FROM PUBLIC;
@@ -265,11 +257,7 @@ BEGIN
 		   (SELECT count(*) FROM known), (SELECT count(*) FROM put_aside)
 	INTO v_landed, v_stored, v_withheld, v_quarantined;
 
-	TRUNCATE care_landing.lsoa_lookup;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'lsoa_lookup', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'lsoa_lookup', 'care_landing.lsoa_lookup', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_lsoa_lookup() FROM PUBLIC;

@@ -92,11 +92,7 @@ BEGIN
 		   (SELECT count(*) FROM known), (SELECT count(*) FROM put_aside)
 	INTO v_landed, v_stored, v_withheld, v_quarantined;
 
-	TRUNCATE care_landing.condition_code;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'condition_code', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'condition_code', 'care_landing.condition_code', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_condition_codes(text) FROM PUBLIC;

@@ -105,11 +105,7 @@ BEGIN
 		PERFORM caredata.refresh_visible_sets();
 	END IF;
 
-	TRUNCATE care_landing.epraccur;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'practice', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'practice', 'care_landing.epraccur', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_practices() FROM PUBLIC;
@@ -220,11 +216,7 @@ BEGIN
 	WHERE (c.kind, c.opened_on, c.closed_on) IS DISTINCT FROM
 		  (coalesce(c.kind, excluded.kind), excluded.opened_on, excluded.closed_on);
 
-	TRUNCATE care_landing.epcmem;
-	INSERT INTO caredata.reference_load
-		(reference_load_id, reference, loaded_by, landed, stored, withheld, quarantined)
-	OVERRIDING SYSTEM VALUE
-	VALUES (v_id, 'practice_commissioner', session_user, v_landed, v_stored, v_withheld, v_quarantined);
+	PERFORM caredata.end_reference_load(v_id, 'practice_commissioner', 'care_landing.epcmem', v_landed, v_stored, v_withheld, v_quarantined);
 END
 $$;
 REVOKE ALL ON PROCEDURE caredata.load_practice_commissioners() FROM PUBLIC;

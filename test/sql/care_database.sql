@@ -389,6 +389,8 @@ CALL caredata.load_condition_codes('icd10');
 \echo :SQLSTATE
 SELECT caredata.begin_reference_load('care.practice');
 \echo :SQLSTATE
+SELECT caredata.end_reference_load(1, 'practice', 'care.practice', 0, 0, 0, 0);
+\echo :SQLSTATE
 SELECT caredata.ensure_partitions('gp_event', '2023-04-01', '2024-03-31');
 \echo :SQLSTATE
 SELECT caredata.grant_roles();
