@@ -247,9 +247,11 @@ COMMENT ON FUNCTION caredata.create_identity_tables() IS
 	'Makes the tables of care_identity and the shared ones of care_landing; part of create_care_database()';
 
 -- PostgreSQL lets everybody ask how many rows their own transaction has had
--- from a table or an index, and which rows it holds predicate locks on. Under
--- row security these count withheld rows that an index condition found. The
--- functions are this database's own rows of pg_proc; a dump has the change.
+-- from a table or an index, and which rows it holds predicate locks on; how many
+-- blocks were read, and how often a function was called where track_functions
+-- is on. Under row security these count withheld rows that an index condition
+-- found. The functions are this database's own rows of pg_proc; a dump has the
+-- change.
 CREATE FUNCTION caredata.counting_functions() RETURNS SETOF regprocedure
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -258,7 +260,8 @@ BEGIN ATOMIC
 	FROM pg_proc p
 	WHERE p.pronamespace = 'pg_catalog'::regnamespace
 	  AND (p.proname = 'pg_lock_status'
-		   OR p.proname ~ '^pg_stat_get_(xact_|db_)?(numscans|lastscan|tuples_|live_tuples|dead_tuples|mod_since_|ins_since_|blocks_)')
+		   OR p.proname ~ '^pg_stat_get_(xact_|db_)?(numscans|lastscan|tuples_|live_tuples|dead_tuples|mod_since_|ins_since_|blocks_|blk_|function_)'
+		   OR p.proname ~ '^pg_stat_get_(backend_)?io$|^pg_stat_get_buf_alloc$')
 	ORDER BY p.oid;
 END;
 REVOKE ALL ON FUNCTION caredata.counting_functions() FROM PUBLIC;

@@ -91,6 +91,7 @@ SELECT public.attempt('EXPLAIN ANALYZE SELECT count(*) FROM regress_counts.apc_e
 RESET ROLE;
 
 -- 2. what the statistics of the running transaction count, and predicate locks
+SET track_functions = 'all';
 SET SESSION AUTHORIZATION regress_counts_mallory;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SET LOCAL enable_seqscan = off;
@@ -106,15 +107,22 @@ SELECT public.attempt(s) AS ends, s AS statement FROM unnest(ARRAY[
 	'SELECT pg_stat_get_xact_blocks_fetched(''care.apc_episode_2024_25''::regclass)::text',
 	'SELECT pg_stat_get_tuples_fetched(''care.apc_episode_2024_25''::regclass)::text',
 	'SELECT pg_stat_get_live_tuples(''care.apc_episode_2024_25''::regclass)::text',
+	'SELECT sum(calls)::text FROM pg_stat_xact_user_functions',
+	'SELECT sum(calls)::text FROM pg_stat_user_functions',
+	'SELECT pg_stat_get_xact_function_calls(''caredata.visible(integer,caredata.release_ref,text)''::regprocedure)::text',
+	'SELECT blk_read_time::text FROM pg_stat_database WHERE datname = current_database()',
+	'SELECT buffers_alloc::text FROM pg_stat_bgwriter',
 	'SELECT count(*)::text FROM pg_locks',
 	'SELECT count(*)::text FROM pg_lock_status()']) s;
 ROLLBACK;
 -- none of them was forgotten, in this version of PostgreSQL
 SELECT p.oid::regprocedure AS counts_and_is_open FROM pg_proc p
-WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proargtypes = '26'
-	AND p.proname ~ '^pg_stat_get_.*(_tup|blocks|scan)' AND p.proname !~ 'function|wal|slru|io$|backend|progress|activity|slot|subscription'
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^pg_stat_get_'
+	AND (p.proargtypes = '26' AND p.proname ~ '_tup|blocks|blk|scan|function' OR p.proname ~ '_io$|_alloc$')
+	AND p.proname !~ 'wal|slru|progress|activity|slot|subscription'
 	AND has_function_privilege(p.oid, 'EXECUTE');
 RESET SESSION AUTHORIZATION;
+RESET track_functions;
 SET SESSION AUTHORIZATION regress_counts_dba;
 SELECT sum(seq_scan) >= 0 AS monitor_sees FROM pg_stat_all_tables;
 SELECT count(*) > 0 AS monitor_sees FROM pg_locks;
