@@ -83,6 +83,7 @@ OBJS = \
 	src/spelling.o \
 	src/string_similarity.o \
 	src/visible.o \
+	src/visible_scan.o \
 	src/wrap.o
 
 # The install script is the concatenation of these, in dependency order: a
@@ -219,7 +220,7 @@ valgrind:
 	REGRESS="$${VALGRIND_TESTS:-keyring handle key_generation key_destruction \
 		repseudonymise pseudonym one_way format_preserving date_shift \
 		compat_digest quota link_authority reidentification nhs_number \
-		postcode field visible release}" $(TOP)test/run regress
+		postcode field visible visible_scan release}" $(TOP)test/run regress
 
 demo:
 	$(TOP)demo/run

@@ -22,6 +22,7 @@
 #include "release_gate.h"
 #include "spelling.h"
 #include "visible.h"
+#include "visible_scan.h"
 
 CAREDATA_MODULE_MAGIC;
 
@@ -34,6 +35,7 @@ _PG_init(void)
 	caredata_master_key_init(process_shared_preload_libraries_in_progress);
 	caredata_quota_init(process_shared_preload_libraries_in_progress);
 	caredata_visible_init();
+	caredata_visible_scan_init();
 	caredata_release_gate_init();
 	caredata_explain_gate_init();
 	caredata_spelling_init();

@@ -51,6 +51,33 @@ typedef RTEPermissionInfo CaredataCheckPerms;
 typedef RangeTblEntry CaredataCheckPerms;
 #endif
 
+/*
+ * 16: a custom scan can say what kind of slot it reads into.  Earlier servers
+ * make it a virtual one; who wants another makes it himself.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CAREDATA_SET_SLOT_OPS(css, ops) ((css)->slotOps = (ops))
+#else
+#define CAREDATA_SET_SLOT_OPS(css, ops) ((void) 0)
+#endif
+
+/* 16: one function tells the rights on objects of any kind. */
+#if PG_VERSION_NUM >= 160000
+#define caredata_function_aclcheck(funcid, roleid, mode) \
+	object_aclcheck(ProcedureRelationId, funcid, roleid, mode)
+#else
+#define caredata_function_aclcheck(funcid, roleid, mode) \
+	pg_proc_aclcheck(funcid, roleid, mode)
+#endif
+
+/* 18: the header of EXPLAIN for others than EXPLAIN itself */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#else
+#include "commands/explain.h"
+#endif
+
 /* 18: a module can name itself and its version */
 #ifdef PG_MODULE_MAGIC_EXT
 #define CAREDATA_MODULE_MAGIC \

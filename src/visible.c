@@ -83,8 +83,7 @@ typedef struct VisibleCall
 	text	   *setting;
 
 	VisibleBitmap *bitmap;		/* pinned, or NULL */
-	uint32		limit;
-	const uint8 *bits;
+	CaredataVisible visible;	/* its bits */
 
 	MemoryContextCallback unpin;
 } VisibleCall;
@@ -426,10 +425,60 @@ bitmap_get(const VisibleSet *set, const CaredataReleaseRow *release)
 	return bitmap ? bitmap : bitmap_read(set, release);
 }
 
+/* ---- Who may ask, and what holds ---- */
+
+/*
+ * The bitmap of a release and setting that holds under the running
+ * statement's snapshot, with a pin for the caller, or an error: everything
+ * that has to be right before the first bit is tested.
+ */
+static VisibleBitmap *
+bitmap_pin(int32 release_id, text *setting)
+{
+	CaredataReleaseRow release;
+	VisibleSet	set;
+	VisibleBitmap *bitmap;
+
+	caredata_require_preload();
+	caredata_check_release_member(release_id);
+	caredata_get_open_release(release_id, &release);
+	if (!read_visible_set(release_id, setting, &set))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("release \"%s\" has no visible set for this care setting",
+						NameStr(release.name)),
+				 errhint("The data controller has to run caredata.refresh_visible_sets().")));
+	check_visible_set(&set, &release);
+
+	bitmap = bitmap_get(&set, &release);
+	bitmap->pins++;
+	return bitmap;
+}
+
+static void
+unpin_callback(void *arg)
+{
+	bitmap_unpin((VisibleBitmap *) arg);
+}
+
+void
+caredata_pin_visible(CaredataVisible *visible, MemoryContext context,
+					 int32 release_id, text *setting)
+{
+	MemoryContextCallback *unpin = MemoryContextAlloc(context, sizeof(*unpin));
+	VisibleBitmap *bitmap = bitmap_pin(release_id, setting);
+
+	unpin->func = unpin_callback;
+	unpin->arg = bitmap;
+	MemoryContextRegisterResetCallback(context, unpin);
+	visible->limit = bitmap->limit;
+	visible->bits = bitmap->bits;
+}
+
 /* ---- The policy function ---- */
 
 static void
-visible_unpin(void *arg)
+call_unpin(void *arg)
 {
 	VisibleCall *call = (VisibleCall *) arg;
 
@@ -437,7 +486,7 @@ visible_unpin(void *arg)
 		bitmap_unpin(call->bitmap);
 	call->bitmap = NULL;
 	call->snapshot = NULL;
-	call->limit = 0;
+	call->visible.limit = 0;
 }
 
 /* Whether what the call site knows holds for this call. */
@@ -466,35 +515,22 @@ call_prepare(FunctionCallInfo fcinfo)
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 	int32		release_id = PG_GETARG_INT32(1);
 	text	   *setting = PG_GETARG_TEXT_PP(2);
-	CaredataReleaseRow	release;
-	VisibleSet	set;
-
-	caredata_require_preload();
-	caredata_check_release_member(release_id);
-	caredata_get_open_release(release_id, &release);
-	if (!read_visible_set(release_id, setting, &set))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("release \"%s\" has no visible set for this care setting",
-						NameStr(release.name)),
-				 errhint("The data controller has to run caredata.refresh_visible_sets().")));
-	check_visible_set(&set, &release);
+	VisibleBitmap *bitmap;
 
 	if (call == NULL)
 	{
 		call = MemoryContextAllocZero(context, sizeof(VisibleCall));
-		call->unpin.func = visible_unpin;
+		call->unpin.func = call_unpin;
 		call->unpin.arg = call;
 		MemoryContextRegisterResetCallback(context, &call->unpin);
 		fcinfo->flinfo->fn_extra = call;
 	}
-	else
-		visible_unpin(call);
 
-	call->bitmap = bitmap_get(&set, &release);
-	call->bitmap->pins++;
-	call->limit = call->bitmap->limit;
-	call->bits = call->bitmap->bits;
+	bitmap = bitmap_pin(release_id, setting);
+	call_unpin(call);
+	call->bitmap = bitmap;
+	call->visible.limit = bitmap->limit;
+	call->visible.bits = bitmap->bits;
 
 	call->release_id = release_id;
 	call->constant = get_fn_expr_arg_stable(fcinfo->flinfo, 1) &&
@@ -519,23 +555,16 @@ call_prepare(FunctionCallInfo fcinfo)
 	return call;
 }
 
-/*
- * caredata.visible(person_id, release, setting)
- *
- * A person beyond the last chunk has come since the set was built: not
- * visible.
- */
+/* caredata.visible(person_id, release, setting) */
 Datum
 caredata_visible(PG_FUNCTION_ARGS)
 {
 	VisibleCall *call = (VisibleCall *) fcinfo->flinfo->fn_extra;
-	uint32		person_id = (uint32) PG_GETARG_INT32(0);
 
 	if (unlikely(call == NULL || !call_is_ready(call, fcinfo)))
 		call = call_prepare(fcinfo);
 
-	PG_RETURN_BOOL(person_id < call->limit &&
-				   (call->bits[person_id >> 3] >> (person_id & 7)) & 1);
+	PG_RETURN_BOOL(caredata_bit_is_set(&call->visible, PG_GETARG_INT32(0)));
 }
 
 /* ---- All sets of a release ---- */

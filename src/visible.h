@@ -6,6 +6,7 @@
 #define CAREDATA_VISIBLE_H
 
 #include "fmgr.h"
+#include "utils/palloc.h"
 
 /*
  * Persons of one chunk of a visible set.  The SQL in sql/visible.sql knows
@@ -29,6 +30,34 @@ typedef struct CaredataShownSets CaredataShownSets;
 
 extern bool caredata_is_shown(CaredataShownSets **sets, MemoryContext context,
 							  int32 release_id, int32 person_id);
+
+/*
+ * The bits of a visible set, for who tests them without calling visible():
+ * caredata_pin_visible() raises as visible() would, for the caller, and under
+ * the active snapshot, and keeps the bits until the memory context is reset.
+ */
+typedef struct CaredataVisible
+{
+	uint32		limit;			/* first person_id beyond the bits */
+	const uint8 *bits;
+} CaredataVisible;
+
+extern void caredata_pin_visible(CaredataVisible *visible,
+								 MemoryContext context,
+								 int32 release_id, text *setting);
+
+/*
+ * A person beyond the last chunk has come since the set was built: not
+ * visible.
+ */
+static inline bool
+caredata_bit_is_set(const CaredataVisible *visible, int32 person_id)
+{
+	uint32		person = (uint32) person_id;
+
+	return person < visible->limit &&
+		((visible->bits[person >> 3] >> (person & 7)) & 1) != 0;
+}
 
 /* The policy function, for who calls it from C with an FmgrInfo of its own. */
 extern Datum caredata_visible(PG_FUNCTION_ARGS);

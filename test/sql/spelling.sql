@@ -47,7 +47,7 @@ BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT pid FROM regress_spelling.apc_episode WHERE ' || condition LOOP
 		IF line ~ 'Scan' THEN
 			here := line ~ 'apc_episode_2024_25';
-			answer := answer || CASE WHEN line ~ 'Seq Scan.*apc_episode_2024_25' THEN 'reads everything ' ELSE '' END;
+			answer := answer || CASE WHEN line ~ '(Seq|Custom) Scan.*apc_episode_2024_25' THEN 'reads everything ' ELSE '' END;
 		END IF;
 		IF here AND line ~ 'Index Cond' THEN
 			answer := answer || regexp_replace(line, '^\s*Index Cond: ', '') || ' ';

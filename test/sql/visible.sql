@@ -172,6 +172,8 @@ FROM regress_person, unnest(ARRAY['1', '2', '1', '4']) r, unnest('{gp,hospital}'
 SELECT p, caredata.visible(p, '1', 'gp') FROM unnest('{-2147483648,-1,0,1,131071,131072,2147483647,NULL}'::int[]) p;
 SELECT caredata.visible(1, NULL, 'gp'), caredata.visible(1, '1', NULL);
 
+-- the function itself; what scans without it, visible_scan tests
+SET caredata.enable_visible_scan = off;
 -- 5. parallel workers see the same
 CREATE TABLE regress_event (person_id integer NOT NULL, k integer);
 INSERT INTO regress_event SELECT person_id, g FROM regress_person, generate_series(1, 2000) g;
@@ -202,6 +204,7 @@ SELECT regress_rows('SELECT * FROM regress_event WHERE caredata.visible(person_i
 	   regress_rows('SELECT * FROM regress_event WHERE caredata.visible(person_id, ''99'', ''gp'')') AS no_such_release;
 EXPLAIN (COSTS OFF) SELECT * FROM regress_event WHERE caredata.visible(person_id, '1', 'gp') AND k = 3;
 
+RESET caredata.enable_visible_scan;
 -- 7. what is in doubt is an error, and not rows, and not no rows
 CREATE FUNCTION regress_asked() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
