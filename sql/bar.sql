@@ -118,12 +118,7 @@ BEGIN
 			USING ERRCODE = 'no_data_found',
 				  HINT = 'One person asks with request_bar_lift(), another lifts it.';
 	END IF;
-	IF bar.lift_requested_by && caredata.requester() THEN
-		RAISE EXCEPTION 'a bar cannot be lifted by who asked for it'
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = 'Neither the login nor the role it acts as may have made the request.',
-				  HINT = 'Another guardian has to lift it, with a login of their own.';
-	END IF;
+	PERFORM caredata.require_another_person(bar.lift_requested_by, 'a bar cannot be lifted');
 	UPDATE caredata.barred_organisation b
 	SET lifted_by = caredata.requester(), lifted_at = now()
 	WHERE b.bar_id = bar.bar_id;

@@ -297,12 +297,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'clk_projects() shows by whom.';
 	END IF;
-	IF asked.requested_by && caredata.requester() THEN
-		RAISE EXCEPTION 'a linkage project cannot be approved by who drafted it'
-			USING ERRCODE = 'insufficient_privilege',
-				  DETAIL = 'Neither the login nor the role it acts as may have drafted it.',
-				  HINT = 'A guardian has to approve, with a login of their own.';
-	END IF;
+	PERFORM caredata.require_another_person(asked.requested_by, 'a linkage project cannot be approved');
 	IF asked.ends_on < caredata.today() THEN
 		RAISE EXCEPTION 'the term of linkage project "%" is over', asked.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
