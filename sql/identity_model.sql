@@ -79,6 +79,13 @@ BEGIN
 				USING ERRCODE = 'undefined_column',
 					  HINT = 'They have nhs_number, date_of_birth, sex, postcode, source_organisation and local_patient_id.';
 		END IF;
+		IF NOT EXISTS (SELECT FROM caredata.link_model_blocking b
+					   WHERE b.model_id = model AND b.purpose = 'link') THEN
+			RAISE EXCEPTION 'link model % has no blocking rule', model
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  DETAIL = 'A load could not compare every identity with every other.',
+					  HINT = 'Make a new version with caredata.copy_link_model(), and add rules with caredata.add_link_blocking().';
+		END IF;
 		IF NOT coalesce(minimum_probability > 0.5 AND minimum_probability < 1, false) THEN
 			RAISE EXCEPTION 'the least probability at which a load links lies between 0.5 and 1'
 				USING ERRCODE = 'numeric_value_out_of_range';

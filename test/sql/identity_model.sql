@@ -47,6 +47,13 @@ SELECT caredata.add_link_comparison(:other, 'name', 'surname', '{surname}', test
 SELECT caredata.set_link_level(:other, 'name', 1, 0.9, 0.1), caredata.set_link_level(:other, 'name', 0, 0.1, 0.9),
 	   caredata.accept_link_model(:other, 0.001);
 SELECT caredata.use_load_model(:other);
+-- one without a rule to link by would make a large load fail
+SELECT caredata.create_link_model('unblocked', 'identity_id') AS unblocked \gset
+SELECT caredata.add_link_comparison(:unblocked, 'sex', 'sex', '{sex}', tests => '{exact}'),
+	   caredata.add_link_blocking(:unblocked, '{postcode}', purpose => 'deterministic');
+SELECT caredata.set_link_level(:unblocked, 'sex', 1, 0.9, 0.1), caredata.set_link_level(:unblocked, 'sex', 0, 0.1, 0.9),
+	   caredata.accept_link_model(:unblocked, 0.001);
+SELECT caredata.use_load_model(:unblocked);
 SET SESSION AUTHORIZATION regress_nobody;
 SELECT caredata.use_load_model(:model);
 SELECT caredata.create_identity_model('mine');
