@@ -132,22 +132,29 @@ BEGIN
 	RETURN QUERY EXECUTE format(
 		'SELECT l.id, r.id, p.weight, caredata.link_probability(p.weight), p.pattern, p.rule,
 			p.gap, coalesce(abs(p.gap) < $2, false)
-		 FROM (SELECT k.*, CASE WHEN %1$s THEN NULL
-					WHEN row_number() OVER best = 1 THEN k.weight - nth_value(k.weight, 2) OVER best
-					ELSE k.weight - first_value(k.weight) OVER best END AS gap
+		 FROM (SELECT k.*, least(
+					CASE WHEN %1$s THEN NULL
+					WHEN row_number() OVER of_left = 1 THEN k.weight - nth_value(k.weight, 2) OVER of_left
+					ELSE k.weight - first_value(k.weight) OVER of_left END,
+					CASE WHEN %3$s THEN NULL
+					WHEN row_number() OVER of_right = 1 THEN k.weight - nth_value(k.weight, 2) OVER of_right
+					ELSE k.weight - first_value(k.weight) OVER of_right END) AS gap
 			   FROM pg_temp.caredata_pair k
-			   WINDOW best AS (PARTITION BY k.l ORDER BY k.weight DESC, k.r
-							   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) p
+			   WINDOW of_left AS (PARTITION BY k.l ORDER BY k.weight DESC, k.r
+								  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING),
+					  of_right AS (PARTITION BY k.r ORDER BY k.weight DESC, k.l
+								   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) p
 		 JOIN pg_temp.caredata_left l ON l.n = p.l
 		 JOIN pg_temp.%2$I r ON r.n = p.r
 		 WHERE p.weight >= $1 ORDER BY p.l, p.r',
-		one::text, CASE WHEN one THEN 'caredata_left' ELSE 'caredata_right' END)
+		one::text, CASE WHEN one THEN 'caredata_left' ELSE 'caredata_right' END,
+		(one OR used.many_to_one)::text)
 	USING least_weight, used.close_match_gap;
 END
 $function$;
 REVOKE ALL ON FUNCTION caredata.link(integer, regclass, regclass, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.link(integer, regclass, regclass, double precision) IS
-	'Pairs of records of two tables, or of one, that are one person with at least the probability given, or that of the model; gap is by how many bits a match of two tables beats the next of its left record, or is beaten';
+	'Pairs of records of two tables, or of one, that are one person with at least the probability given, or that of the model; gap is by how many bits a match of two tables beats the next of either of its records, or is beaten';
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_linker', 'caredata.link(integer, regclass, regclass, double precision)');

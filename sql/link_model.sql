@@ -132,6 +132,7 @@ CREATE TABLE caredata.link_model (
 		CHECK (minimum_probability >= 0 AND minimum_probability < 1),
 	close_match_gap double precision NOT NULL
 		CHECK (close_match_gap >= 0 AND close_match_gap <= 'Infinity'),
+	many_to_one    boolean NOT NULL DEFAULT false,
 	all_pairs_limit bigint NOT NULL CHECK (all_pairs_limit >= 0),
 	block_pairs_limit bigint NOT NULL CHECK (block_pairs_limit > 0),
 	lambda         double precision CHECK (lambda > 0 AND lambda < 1),
@@ -154,7 +155,9 @@ COMMENT ON COLUMN caredata.link_model.seed IS
 COMMENT ON COLUMN caredata.link_model.minimum_probability IS
 	'link() reports pairs of this probability and more, unless it is told otherwise; training chooses it where it is not set';
 COMMENT ON COLUMN caredata.link_model.close_match_gap IS
-	'A best match that beats the second best of the same record by fewer bits than this is marked close';
+	'A match that beats the next best of either of its records by fewer bits than this is marked close';
+COMMENT ON COLUMN caredata.link_model.many_to_one IS
+	'Several records of the left table may be one of the right, as episodes are of one registration: they are no rivals of each other';
 COMMENT ON COLUMN caredata.link_model.all_pairs_limit IS
 	'Up to so many pairs all are compared, without blocking';
 COMMENT ON COLUMN caredata.link_model.block_pairs_limit IS
@@ -364,6 +367,7 @@ BEGIN
 	UPDATE caredata.link_model m
 	SET minimum_probability = old_model.minimum_probability,
 		close_match_gap = old_model.close_match_gap,
+		many_to_one = old_model.many_to_one,
 		all_pairs_limit = old_model.all_pairs_limit,
 		block_pairs_limit = old_model.block_pairs_limit
 	WHERE m.model_id = new_id;
@@ -388,7 +392,8 @@ COMMENT ON FUNCTION caredata.copy_link_model(integer) IS
 
 CREATE FUNCTION caredata.set_link_model(model integer,
 	minimum_probability double precision DEFAULT NULL, close_match_gap double precision DEFAULT NULL,
-	all_pairs_limit bigint DEFAULT NULL, block_pairs_limit bigint DEFAULT NULL)
+	all_pairs_limit bigint DEFAULT NULL, block_pairs_limit bigint DEFAULT NULL,
+	many_to_one boolean DEFAULT NULL)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -399,14 +404,15 @@ BEGIN
 	SET minimum_probability = coalesce(set_link_model.minimum_probability, m.minimum_probability),
 		close_match_gap = coalesce(set_link_model.close_match_gap, m.close_match_gap),
 		all_pairs_limit = coalesce(set_link_model.all_pairs_limit, m.all_pairs_limit),
-		block_pairs_limit = coalesce(set_link_model.block_pairs_limit, m.block_pairs_limit)
+		block_pairs_limit = coalesce(set_link_model.block_pairs_limit, m.block_pairs_limit),
+		many_to_one = coalesce(set_link_model.many_to_one, m.many_to_one)
 	WHERE m.model_id = model;
 END
 $function$;
-REVOKE ALL ON FUNCTION caredata.set_link_model(integer, double precision, double precision, bigint, bigint)
+REVOKE ALL ON FUNCTION caredata.set_link_model(integer, double precision, double precision, bigint, bigint, boolean)
 	FROM PUBLIC;
-COMMENT ON FUNCTION caredata.set_link_model(integer, double precision, double precision, bigint, bigint) IS
-	'Changes the thresholds and limits of a draft; NULL leaves one as it is';
+COMMENT ON FUNCTION caredata.set_link_model(integer, double precision, double precision, bigint, bigint, boolean) IS
+	'Changes the thresholds and limits of a draft, and whether several records may be one; NULL leaves one as it is';
 
 CREATE FUNCTION caredata.add_link_comparison(model integer, name text, kind text, columns name[],
 	by_frequency boolean DEFAULT false, tests text[] DEFAULT NULL, parameters double precision[] DEFAULT NULL,
@@ -677,7 +683,7 @@ FROM (VALUES ('caredata_admin'), ('caredata_linker')) AS r (role_name),
 			('caredata.lock_link_model(integer)'),
 			('caredata.create_link_model(text, name, name, bigint)'),
 			('caredata.copy_link_model(integer)'),
-			('caredata.set_link_model(integer, double precision, double precision, bigint, bigint)'),
+			('caredata.set_link_model(integer, double precision, double precision, bigint, bigint, boolean)'),
 			('caredata.add_link_comparison(integer, text, text, name[], boolean, text[], double precision[], double precision[], double precision, double precision[])'),
 			('caredata.add_link_blocking(integer, name[], text[], integer[], name[], text)'),
 			('caredata.add_link_relationship(integer, text, text[])'),

@@ -79,6 +79,18 @@ FROM found f, LATERAL (SELECT total FROM caredata.explain_link(:m, 'hospital', f
 					   ORDER BY step DESC LIMIT 1) e
 WHERE f.left_id IN ('h1', 'h17') ORDER BY 1;
 
+-- Two records that claim the same one are rivals, unless several may be one.
+CREATE TABLE public.claim AS
+SELECT c.claim AS record_id, p.forename, p.surname, p.date_of_birth, p.postcode, p.sex
+FROM (VALUES ('c1', 1), ('c2', 1), ('c3', 2)) AS c (claim, id) JOIN public.person p USING (id);
+SELECT left_id, right_id, gap, close_match FROM caredata.link(:m, 'claim', 'gp');
+SELECT caredata.copy_link_model(:m) AS many \gset
+SELECT caredata.set_link_model(:many, many_to_one => true);
+SELECT caredata.copy_link_model(:many) AS copied \gset
+SELECT many_to_one FROM caredata.link_model WHERE model_id = :copied;
+SELECT caredata.train_link_model(:many, 'hospital', 'gp') AS run \gset
+SELECT left_id, right_id, gap, close_match FROM caredata.link(:many, 'claim', 'gp');
+
 -- 2. By blocking, which finds the same.
 SELECT caredata.copy_link_model(:m) AS blocked \gset
 SELECT caredata.set_link_model(:blocked, all_pairs_limit => 0);
