@@ -20,6 +20,8 @@
  * With "top", each record of the left keeps a heap of its best so far, whose
  * worst raises the bound.  Equal coefficients are decided by the order of the
  * right's ids, bytewise, so the result does not depend on the order of rows.
+ *
+ * How far it is shows in application_name, as with link(): sql/link_run.sql.
  */
 #include "postgres.h"
 
@@ -30,6 +32,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -99,6 +102,7 @@ typedef struct DiceJoin
 	uint64	   *groups;			/* the same, laid out for the kernel */
 	Size		right_budget;
 
+	int			percent;		/* that is shown */
 	OverlapHit *hits;
 	Tuplestorestate *result;
 	TupleDesc	result_desc;
@@ -567,18 +571,46 @@ find_block(DiceJoin *join, DiceStore *right, const text *block)
 	return true;
 }
 
+/* For pg_stat_activity, until the transaction ends. */
+static void
+set_application_name(const char *name)
+{
+	(void) set_config_option("application_name", name, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/* How much of the left is done, the chunk in work as far as the right is. */
+static void
+show_progress(DiceJoin *join, DiceStore *left, DiceStore *right)
+{
+	double		of_chunk = (double) right->position[DICE_SCAN] /
+	tuplestore_tuple_count(right->tuples);
+	double		records = join->left[0].position + join->nleft * of_chunk;
+	int			percent = (int) (100 * records /
+								 tuplestore_tuple_count(left->tuples));
+	char		name[64];
+
+	if (percent == join->percent)
+		return;
+	join->percent = percent;
+	snprintf(name, sizeof(name), "caredata: comparing CLKs, %d %%", percent);
+	set_application_name(name);
+}
+
 static void
 compare_stores(DiceJoin *join, DiceStore *left, DiceStore *right)
 {
 	text	   *block;
 
 	begin_chunks(join);
+	join->percent = -1;
 	while (fill_left(join, left, &block))
 	{
 		bool		more = find_block(join, right, block);
 
 		while (more)
 		{
+			show_progress(join, left, right);
 			more = fill_right(join, right, block);
 			if (join->nright > 0)
 				compare_chunks(join);
@@ -601,6 +633,7 @@ caredata_dice_join(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			type = clk_type(fcinfo);
+	char	   *name = pstrdup(application_name);
 	DiceJoin	join = {0};
 	DiceStore  *left;
 	DiceStore  *right;
@@ -650,6 +683,7 @@ caredata_dice_join(PG_FUNCTION_ARGS)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	set_application_name("caredata: reading CLKs");
 	left = caredata_dice_read(left_table, left_id, left_clk, left_block, type,
 							  &join.bytes);
 	right = join.self ? left :
@@ -663,6 +697,7 @@ caredata_dice_join(PG_FUNCTION_ARGS)
 	caredata_dice_free(left);
 	if (!join.self)
 		caredata_dice_free(right);
+	set_application_name(name);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -13,6 +13,7 @@ use strict;
 use warnings;
 
 use File::Temp ();
+use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -378,6 +379,35 @@ SKIP:
 		cmp_ok($right / 5000, '>=', $recall, "FEBRL 4, threshold $threshold: recall");
 	}
 }
+
+# ---------------------------------------------------------------------------
+# What another session sees of a long comparison
+# ---------------------------------------------------------------------------
+
+$unit->safe_psql('postgres', q{
+	CREATE TABLE many AS
+	SELECT n::text AS record_id,
+		   (SELECT string_agg(sha256(convert_to(n || ' ' || k, 'UTF8')), '' ORDER BY k)::bytea
+			FROM generate_series(1, 4) k)::caredata.clk AS clk
+	FROM generate_series(1, 60000) n});
+my ($said, $complaint) = ('', '');
+my $script = write_file("$files/compare.sql", q{
+	SET application_name = 'mine';
+	SELECT count(*) FROM caredata.dice_join('many', 'many', 0.9);
+	SHOW application_name;
+	CREATE TEMPORARY TABLE few AS SELECT * FROM many LIMIT 10;
+	SELECT count(*), current_setting('application_name') FROM caredata.dice_join('few', NULL, 0.9)});
+my $comparing = IPC::Run::start(
+	[ 'psql', '-X', '-q', '-A', '-t', '-d', $unit->connstr('postgres'), '-f', $script ], '>', \$said, '2>', \$complaint,
+	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+ok($unit->poll_query_until('postgres',
+		q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name ~ '^caredata: comparing CLKs, [1-9][0-9]? %$'}),
+	'how far a comparison is shows in pg_stat_activity');
+$unit->safe_psql('postgres',
+	q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^caredata: comparing CLKs'});
+$comparing->finish;
+like($complaint, qr/canceling statement due to user request/, 'it can be cancelled');
+is($said, "mine\n0|mine\n", 'the name of the session comes back, after an error and at the end');
 
 # ---------------------------------------------------------------------------
 # Where the secret may not be
