@@ -35,6 +35,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAUSE_STEPS		65536
+
 /* A cluster, by its root, has a value: an insert-only set. */
 typedef struct ValueSlot
 {
@@ -697,9 +699,16 @@ cluster_refusals(ClusterState *state, int64_t *count)
 	return refusals;
 }
 
+static inline void
+pause_at(int64_t step, ClusterPause pause)
+{
+	if (pause != NULL && step % PAUSE_STEPS == 0)
+		pause();
+}
+
 int64_t
 cluster_bridges(const ClusterMemory *memory, int32_t count, int64_t links,
-				const int32_t *left, const int32_t *right)
+				const int32_t *left, const int32_t *right, ClusterPause pause)
 {
 	/* links of each record, one after the other */
 	int64_t    *first = get(memory, (size_t) count + 1, sizeof(int64_t));
@@ -715,11 +724,13 @@ cluster_bridges(const ClusterMemory *memory, int32_t count, int64_t links,
 	int64_t		bridges = 0;
 	int32_t		clock = 0;
 	int32_t		start;
+	int64_t		steps = 0;
 	int64_t		i;
 
 	memset(first, 0, ((size_t) count + 1) * sizeof(int64_t));
 	for (i = 0; i < links; i++)
 	{
+		pause_at(i, pause);
 		first[left[i] + 1]++;
 		first[right[i] + 1]++;
 	}
@@ -731,6 +742,7 @@ cluster_bridges(const ClusterMemory *memory, int32_t count, int64_t links,
 	}
 	for (i = 0; i < links; i++)
 	{
+		pause_at(i, pause);
 		ends[next[left[i]]++] = i;
 		ends[next[right[i]]++] = i;
 	}
@@ -750,6 +762,7 @@ cluster_bridges(const ClusterMemory *memory, int32_t count, int64_t links,
 		{
 			int32_t		here = path[depth - 1];
 
+			pause_at(steps++, pause);
 			if (next[here] < first[here + 1])
 			{
 				int64_t		link = ends[next[here]++];

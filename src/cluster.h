@@ -53,6 +53,9 @@ typedef struct ClusterRefusal
 
 typedef struct ClusterState ClusterState;
 
+/* Called now and then by what may take long; may leave by longjmp. */
+typedef void (*ClusterPause) (void);
+
 /*
  * Records are numbered from 0.  Two clusters are joined when at least
  * "floor" times the number of their pairs are linked: 0 joins by any link,
@@ -95,6 +98,6 @@ extern ClusterRefusal *cluster_refusals(ClusterState *state, int64_t *count);
  */
 extern int64_t cluster_bridges(const ClusterMemory *memory, int32_t count,
 							   int64_t links, const int32_t *left,
-							   const int32_t *right);
+							   const int32_t *right, ClusterPause pause);
 
 #endif							/* CAREDATA_CLUSTER_H */

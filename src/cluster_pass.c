@@ -329,12 +329,20 @@ caredata_cluster_refusals(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 static int
 compare_int32(const void *a, const void *b)
 {
 	int32		x = *(const int32 *) a;
 	int32		y = *(const int32 *) b;
 
+	/* so that a long sort can be cancelled */
+	CHECK_FOR_INTERRUPTS();
 	return x < y ? -1 : x > y;
 }
 
@@ -384,5 +392,6 @@ caredata_bridge_count(PG_FUNCTION_ARGS)
 													   sizeof(int32), compare_int32)
 									 - distinct);
 
-	PG_RETURN_INT64(cluster_bridges(&memory, count, links[0], ends[0], ends[1]));
+	PG_RETURN_INT64(cluster_bridges(&memory, count, links[0], ends[0], ends[1],
+									check_interrupts));
 }

@@ -116,7 +116,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(refusals[i].reason != CLUSTER_JOINED && refusals[i].links > 0);
 		CHECK(i == 0 || refusals[i].weight < refusals[i - 1].weight);
 	}
-	CHECK(cluster_bridges(&memory, count, links, left, right) <= links);
+	CHECK(cluster_bridges(&memory, count, links, left, right, NULL) <= links);
 
 	while (nblocks > 0)
 		free(blocks[--nblocks]);

@@ -5,6 +5,7 @@
 #include "cluster.h"
 #include "tap.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,11 +230,11 @@ test_bridges(void)
 	static const int32_t left[] = {0, 1, 2, 2, 3, 4, 5, 6, 6, 8};
 	static const int32_t right[] = {1, 2, 0, 3, 4, 5, 3, 7, 7, 8};
 
-	ok(cluster_bridges(&memory, 9, 10, left, right) == 1,
+	ok(cluster_bridges(&memory, 9, 10, left, right, NULL) == 1,
 	   "of two triangles and the link between them that is a bridge");
-	ok(cluster_bridges(&memory, 9, 4, left, right) == 1, "a tail is one");
-	ok(cluster_bridges(&memory, 3, 2, left, right) == 2, "a chain has only bridges");
-	ok(cluster_bridges(&memory, 0, 0, left, right) == 0, "nothing has none");
+	ok(cluster_bridges(&memory, 9, 4, left, right, NULL) == 1, "a tail is one");
+	ok(cluster_bridges(&memory, 3, 2, left, right, NULL) == 2, "a chain has only bridges");
+	ok(cluster_bridges(&memory, 0, 0, left, right, NULL) == 0, "nothing has none");
 	free_all();
 }
 
@@ -421,6 +422,17 @@ test_against_reference(void)
 	ok(all_same, "20000 small graphs give what a slow reference gives");
 }
 
+static jmp_buf leaving;
+static volatile int checks;
+static volatile int leave_at;
+
+static void
+check(void)
+{
+	if (++checks == leave_at)
+		longjmp(leaving, 1);
+}
+
 static void
 test_large(void)
 {
@@ -497,10 +509,21 @@ test_large(void)
 		left[i] = i;
 		right[i] = (i + 1) % count;
 	}
-	ok(cluster_bridges(&memory, count, count, left, right) == 0 &&
-	   cluster_bridges(&memory, count, count - 1, left, right) == count - 1,
+	ok(cluster_bridges(&memory, count, count, left, right, NULL) == 0 &&
+	   cluster_bridges(&memory, count, count - 1, left, right, NULL) == count - 1,
 	   "a ring of 100,000 has no bridge, a chain has 99,999");
 	free_all();
+	for (leave_at = 1; leave_at <= 6; leave_at++)
+	{
+		checks = 0;
+		if (setjmp(leaving) == 0)
+		{
+			cluster_bridges(&memory, count, count, left, right, check);
+			break;
+		}
+		free_all();
+	}
+	ok(leave_at > 6, "counting bridges can be left, again and again");
 	free(r);
 	free(numbers);
 	free(left);
