@@ -174,6 +174,16 @@ BEGIN
 	COMMENT ON TABLE care_identity.national_check IS
 		'Outcome of the latest check for national data opt-outs, by NHS number';
 
+	CREATE TABLE care_identity.registration_change (
+		person_id   integer PRIMARY KEY,
+		changes_on  date NOT NULL
+	);
+	CREATE INDEX ON care_identity.registration_change (changes_on);
+	COMMENT ON TABLE care_identity.registration_change IS
+		'Persons whose registrations begin or end after the day for which care.person was last brought up to date';
+	COMMENT ON COLUMN care_identity.registration_change.changes_on IS
+		'First day on which care.person.practice_code may have to be another';
+
 	CREATE TABLE care_identity.national_list_sent (
 		request_id  integer NOT NULL,
 		nhs_number  caredata.nhs_number NOT NULL,

@@ -182,42 +182,7 @@ REVOKE ALL ON FUNCTION caredata.count_present(text[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.count_present(text[]) IS
 	'SQL that counts the values that are not NULL; internal to load()';
 
--- The next two bring the persons of pg_temp.caredata_touched up to date.
-CREATE FUNCTION caredata.update_registrations() RETURNS void
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-	AS $function$
-BEGIN
-	ANALYZE pg_temp.caredata_touched;
-	-- The open registration that started last, else the last that ended.
-	UPDATE care.person p
-	SET practice_code = r.practice,
-		lsoa = coalesce(r.lsoa, p.lsoa),
-		ethnic_category = coalesce(r.ethnos, p.ethnic_category)
-	FROM (SELECT t.person_id,
-				 (array_agg(g.practice ORDER BY
-					  (g.registration_end IS NULL OR g.registration_end >= CURRENT_DATE) DESC,
-					  g.registration_start DESC, g.registration_id COLLATE "C")
-					FILTER (WHERE d.code IS NULL AND g.practice IS NOT NULL
-							AND g.registration_start <= CURRENT_DATE))[1] AS practice,
-				 (array_agg(g.lsoa ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
-					FILTER (WHERE g.lsoa IS NOT NULL))[1] AS lsoa,
-				 (array_agg(g.ethnos ORDER BY g.ethnos IN ('Z', '99'), g.registration_start DESC,
-							g.registration_id COLLATE "C")
-					FILTER (WHERE g.ethnos IS NOT NULL))[1] AS ethnos
-		  FROM (SELECT DISTINCT o.person_id FROM pg_temp.caredata_touched o) t
-		  LEFT JOIN care.gp_registration g ON g.person_id = t.person_id
-		  LEFT JOIN caredata.default_ods_code d ON d.code = g.practice
-		  GROUP BY t.person_id) r
-	WHERE p.person_id = r.person_id
-	  AND (p.practice_code, p.lsoa, p.ethnic_category) IS DISTINCT FROM
-		  (r.practice, coalesce(r.lsoa, p.lsoa), coalesce(r.ethnos, p.ethnic_category));
-END
-$function$;
-REVOKE ALL ON FUNCTION caredata.update_registrations() FROM PUBLIC;
-COMMENT ON FUNCTION caredata.update_registrations() IS
-	'Practice, area and ethnic category of persons from their registrations; internal to loads and merges';
-
+-- Brings the persons of pg_temp.caredata_touched up to date.
 CREATE FUNCTION caredata.update_deaths() RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

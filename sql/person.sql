@@ -283,6 +283,7 @@ BEGIN
 	FROM care.person o
 	WHERE p.person_id = v_kept AND o.person_id = v_retired;
 	DELETE FROM care.person p WHERE p.person_id = v_retired;
+	DELETE FROM care_identity.registration_change c WHERE c.person_id = v_retired;
 	DELETE FROM care_identity.person p WHERE p.person_id = v_retired;
 
 	UPDATE caredata.person_alias a SET person_id = v_kept WHERE a.person_id = v_retired;

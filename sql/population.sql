@@ -129,6 +129,98 @@ REVOKE ALL ON FUNCTION caredata.registered_on(date, integer[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.registered_on(date, integer[]) IS
 	'Practice and area of the registration that counted on a day: of those open, the one that started last';
 
+-- A registration counts from its first day to its last, whether or not a load
+-- comes then. The days ahead are in care_identity.registration_change: they end
+-- visible sets that rest on who is registered now, as objections dated ahead do.
+CREATE FUNCTION caredata.update_registrations() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	today  date := caredata.today();
+BEGIN
+	ANALYZE pg_temp.caredata_touched;
+	WITH registered AS MATERIALIZED (
+		SELECT t.person_id,
+			   -- as registered_on() has it
+			   (array_agg(g.practice ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
+					FILTER (WHERE g.registration_start <= today
+							  AND (g.registration_end IS NULL OR g.registration_end >= today)
+							  AND d.code IS NULL))[1] AS practice,
+			   (array_agg(g.lsoa ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
+					FILTER (WHERE g.lsoa IS NOT NULL))[1] AS lsoa,
+			   (array_agg(g.ethnos ORDER BY g.ethnos IN ('Z', '99'), g.registration_start DESC,
+						  g.registration_id COLLATE "C")
+					FILTER (WHERE g.ethnos IS NOT NULL))[1] AS ethnos,
+			   least(min(g.registration_start) FILTER (WHERE g.registration_start > today AND d.code IS NULL),
+					 min(g.registration_end + 1) FILTER (WHERE g.registration_end >= today AND d.code IS NULL)) AS changes_on
+		  FROM (SELECT DISTINCT o.person_id FROM pg_temp.caredata_touched o) t
+		  LEFT JOIN care.gp_registration g ON g.person_id = t.person_id
+		  LEFT JOIN caredata.default_ods_code d ON d.code = g.practice
+		 GROUP BY t.person_id
+	), updated AS (
+		UPDATE care.person p
+		   SET practice_code = r.practice,
+			   lsoa = coalesce(r.lsoa, p.lsoa),
+			   ethnic_category = coalesce(r.ethnos, p.ethnic_category)
+		  FROM registered r
+		 WHERE p.person_id = r.person_id
+		   AND (p.practice_code, p.lsoa, p.ethnic_category) IS DISTINCT FROM
+			   (r.practice, coalesce(r.lsoa, p.lsoa), coalesce(r.ethnos, p.ethnic_category))
+	), settled AS (
+		DELETE FROM care_identity.registration_change c
+		 USING registered r
+		 WHERE c.person_id = r.person_id AND r.changes_on IS NULL
+	)
+	INSERT INTO care_identity.registration_change (person_id, changes_on)
+	SELECT r.person_id, r.changes_on
+	  FROM registered r
+	 WHERE r.changes_on IS NOT NULL
+		ON CONFLICT (person_id) DO UPDATE SET changes_on = excluded.changes_on;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.update_registrations() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.update_registrations() IS
+	'Brings practice, area and ethnic category of the persons of pg_temp.caredata_touched up to date with their registrations: the practice is the one of the open registration that started last, or none';
+
+CREATE FUNCTION caredata.apply_registration_changes() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM care_identity.registration_change c WHERE c.changes_on <= caredata.today()) THEN
+		-- Never waits for a load, which will wait for the visible sets: what a
+		-- load has in hand stays due, and the refresh at its end does it.
+		CREATE TEMPORARY TABLE caredata_touched ON COMMIT DROP AS
+		SELECT c.person_id
+		  FROM care_identity.registration_change c
+		  JOIN care.person p ON p.person_id = c.person_id
+		 WHERE c.changes_on <= caredata.today()
+		   FOR UPDATE SKIP LOCKED;
+		PERFORM caredata.update_registrations();
+		DROP TABLE pg_temp.caredata_touched;
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.apply_registration_changes() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.apply_registration_changes() IS
+	'Brings persons up to date whose registrations began or ended since, without a load that says so';
+
+CREATE FUNCTION caredata.population_valid_until(kind text, on_day date) RETURNS date
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF population_valid_until.kind IN ('practice', 'commissioner') AND population_valid_until.on_day IS NULL THEN
+		RETURN (SELECT min(c.changes_on) - 1 FROM care_identity.registration_change c);
+	END IF;
+	RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.population_valid_until(text, date) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.population_valid_until(text, date) IS
+	'Last day on which a population is what it was made, by what loads have brought; NULL for no end';
+
 CREATE FUNCTION caredata.person_codes(
 	codings text[], persons integer[] DEFAULT NULL)
 RETURNS TABLE (person_id integer, kind text, code text)

@@ -88,18 +88,15 @@ DECLARE
 BEGIN
 	-- Of whom no practice is known, the default holds.
 	RETURN QUERY
-	SELECT DISTINCT r.person_id
-	  FROM (SELECT i.person_id, p.practice_code
-			  FROM care_identity.person i
-			  LEFT JOIN care.person p ON p.person_id = i.person_id
-			 WHERE rollout_persons.persons IS NULL OR i.person_id = ANY (rollout_persons.persons)
-			UNION ALL
-			SELECT g.person_id, g.practice
-			  FROM care.gp_registration g
-			 WHERE (rollout_persons.persons IS NULL OR g.person_id = ANY (rollout_persons.persons))
-			   AND NOT EXISTS (SELECT FROM caredata.default_ods_code d WHERE d.code = g.practice)) r
-	  LEFT JOIN caredata.practices_in_rollout() s ON s.practice_code = r.practice_code
-	 WHERE coalesce(s.state, default_state) <> 'live';
+	SELECT DISTINCT i.person_id
+	  FROM care_identity.person i
+	  LEFT JOIN (SELECT g.person_id, g.practice
+				   FROM care.gp_registration g
+				  WHERE NOT EXISTS (SELECT FROM caredata.default_ods_code d WHERE d.code = g.practice)) r
+		ON r.person_id = i.person_id
+	  LEFT JOIN caredata.practices_in_rollout() s ON s.practice_code = r.practice
+	 WHERE (rollout_persons.persons IS NULL OR i.person_id = ANY (rollout_persons.persons))
+	   AND coalesce(s.state, default_state) <> 'live';
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.rollout_persons(integer[]) FROM PUBLIC;

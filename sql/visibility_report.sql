@@ -147,11 +147,11 @@ BEGIN
 			SELECT string_agg(format('practice %s is %s', coalesce(k.code, 'not known'),
 									 caredata.rollout_state(k.code)), '; ' ORDER BY k.code)
 			  INTO detail
-			  FROM (SELECT p.practice_code FROM (SELECT person) i (person_id)
-					  LEFT JOIN care.person p ON p.person_id = i.person_id
-					UNION
-					SELECT g.practice FROM care.gp_registration g WHERE g.person_id = person) k (code)
-			 WHERE NOT EXISTS (SELECT FROM caredata.default_ods_code d WHERE d.code = k.code);
+			  FROM (SELECT DISTINCT g.practice
+					  FROM (SELECT person) i (person_id)
+					  LEFT JOIN care.gp_registration g
+						ON g.person_id = i.person_id
+					   AND NOT EXISTS (SELECT FROM caredata.default_ods_code d WHERE d.code = g.practice)) k (code);
 			RETURN NEXT;
 		END IF;
 

@@ -34,7 +34,7 @@ COMMENT ON COLUMN caredata.visible_set.persons IS
 COMMENT ON COLUMN caredata.visible_set.visible_persons IS
 	'Persons in the set, for estimates';
 COMMENT ON COLUMN caredata.visible_set.valid_until IS
-	'Last day on which the set holds, because on the next an objection comes into force or the exemption is over; NULL for no end';
+	'Last day on which the set holds, because on the next an objection comes into force, somebody''s registration begins or ends, or the exemption is over; NULL for no end';
 COMMENT ON COLUMN caredata.visible_set.national_list_at IS
 	'When the national list that the set rests on was requested; NULL if it rests on none or none was imported';
 
@@ -303,7 +303,8 @@ BEGIN
 	RETURN QUERY
 	SELECT s.set_id,
 		   least(min(n.effective_from) - 1,
-				 CASE WHEN r.exemption_ends_on >= computed_validity.as_of THEN r.exemption_ends_on END),
+				 CASE WHEN r.exemption_ends_on >= computed_validity.as_of THEN r.exemption_ends_on END,
+				 caredata.population_valid_until(r.population_kind, r.population_on)),
 		   CASE WHEN 'national' = ANY (s.kinds) THEN list_at END
 	  FROM caredata.visible_set s
 	  JOIN caredata.release r ON r.release_id = s.release_id
@@ -311,7 +312,7 @@ BEGIN
 			(SELECT array_agg(DISTINCT k.kind) FROM caredata.visible_set v, unnest(v.kinds) AS k (kind)),
 			computed_validity.as_of) n ON n.kind = ANY (s.kinds)
 	 WHERE s.release_id = ANY (computed_validity.release_ids)
-	 GROUP BY s.set_id, s.kinds, r.exemption_ends_on;
+	 GROUP BY s.set_id, r.release_id;
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.computed_validity(integer[], date) FROM PUBLIC;
@@ -348,6 +349,7 @@ DECLARE
 	today  date := caredata.today();
 BEGIN
 	PERFORM caredata.lock_visible_sets();
+	PERFORM caredata.apply_registration_changes();
 
 	-- one set for all settings of a release to which the same kinds apply
 	WITH wanted AS MATERIALIZED (
@@ -467,7 +469,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.refresh_visible_sets() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.refresh_visible_sets() IS
-	'Makes all visible sets what they should be today: after a load, and once a day for objections dated ahead';
+	'Makes all visible sets what they should be today: after a load, and once a day for objections and registrations that begin or end without one';
 
 CREATE FUNCTION caredata.refresh_person_visibility(person_ids integer[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -563,15 +565,14 @@ BEGIN
 	  FROM changed v
 	 WHERE s.set_id = v.set_id;
 
-	-- an objection dated ahead ends the sets it applies to
+	-- What is dated ahead ends the sets it concerns. It never prolongs one,
+	-- which may lack what came into force since it was made.
 	UPDATE caredata.visible_set s
-	   SET valid_until = n.valid_until
-	  FROM (SELECT s.set_id, min(n.effective_from) - 1 AS valid_until
-			  FROM caredata.next_objections(kinds, today) n
-			  JOIN caredata.visible_set s ON n.kind = ANY (s.kinds)
-			 GROUP BY s.set_id) n
-	 WHERE s.set_id = n.set_id
-	   AND (s.valid_until IS NULL OR s.valid_until > n.valid_until);
+	   SET valid_until = d.valid_until
+	  FROM caredata.computed_validity(
+			(SELECT array_agg(DISTINCT v.release_id) FROM caredata.visible_set v), today) d
+	 WHERE s.set_id = d.set_id
+	   AND (s.valid_until > d.valid_until OR (s.valid_until IS NULL AND d.valid_until IS NOT NULL));
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.refresh_person_visibility(integer[]) FROM PUBLIC;
@@ -629,7 +630,7 @@ BEGIN
 	RETURN QUERY
 	SELECT r.name, s.kinds, NULL::integer,
 		   CASE WHEN s.valid_until > d.valid_until OR (s.valid_until IS NULL AND d.valid_until IS NOT NULL)
-				THEN 'set ends too late for an objection dated ahead'
+				THEN 'set ends too late for a change dated ahead'
 				ELSE 'set rests on another national list' END
 	  FROM caredata.computed_validity(release_ids, today) d
 	  JOIN caredata.visible_set s ON s.set_id = d.set_id

@@ -222,7 +222,7 @@ check_visible_set(const VisibleSet *set, const CaredataReleaseRow *release)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("visible sets of release \"%s\" held until %s only",
 						NameStr(release->name), caredata_date_string(set->valid_until)),
-				 errdetail("An objection dated ahead has come into force since, or the exemption of the release is over."),
+				 errdetail("An objection dated ahead has come into force since, a registration has begun or ended, or the exemption of the release is over."),
 				 errhint("The data controller has to run caredata.refresh_visible_sets(), best every day.")));
 
 	if (!set->rests_on_national)

@@ -107,7 +107,92 @@ SELECT * FROM caredata.check_visible_sets();
 SELECT caredata.withdraw_objection((SELECT n::text FROM regress_number WHERE i = 4), 'local');
 SELECT * FROM caredata.check_visible_sets();
 
--- 3. cohorts: by NHS number, a snapshot, whoever comes later joins
+-- 3. registered now: from the first day to the last, on days on which no load
+-- comes too. Days pass: everything dated comes nearer.
+CREATE FUNCTION regress_days_pass(days integer) RETURNS void LANGUAGE sql AS $$
+	UPDATE care.gp_registration SET registration_start = registration_start - days, registration_end = registration_end - days;
+	UPDATE care_identity.registration_change SET changes_on = changes_on - days;
+	UPDATE caredata.visible_set SET valid_until = valid_until - days
+$$;
+CREATE VIEW regress_now AS
+SELECT release, people FROM regress_seen() WHERE release IN ('regress_practice', 'regress_north', 'regress_lsoa', 'regress_practice_2020');
+CREATE VIEW regress_dated AS
+SELECT p.birth_year - 1950 AS i, p.practice_code, c.changes_on - caredata.today() AS changes_in
+FROM care.person p JOIN care_identity.registration_change c USING (person_id) ORDER BY 1;
+CREATE VIEW regress_lasting AS
+SELECT r.name, s.valid_until - caredata.today() AS days_left FROM caredata.visible_set s JOIN caredata.release r USING (release_id)
+WHERE 'local' = ANY (s.kinds) AND NOT 'type1' = ANY (s.kinds) ORDER BY r.release_id;
+-- what a load wrote is what registered_on() says of today
+CREATE VIEW regress_otherwise AS
+SELECT p.person_id, p.practice_code, r.practice FROM care.person p
+FULL JOIN caredata.registered_on(caredata.today()) r USING (person_id) WHERE p.practice_code IS DISTINCT FROM r.practice;
+TABLE regress_otherwise;
+SELECT birth_year - 1950 AS i, practice_code, lsoa FROM care.person ORDER BY birth_year;
+-- the last day is today, and today counts
+SET SESSION AUTHORIZATION regress_loader;
+SELECT regress_land(4, 'r4', 'Y90003', '2010-01-01', caredata.today()::text, 'E01000003');
+CALL caredata.load('gp_registration', 'last day');
+RESET SESSION AUTHORIZATION;
+TABLE regress_now;
+TABLE regress_dated;
+TABLE regress_lasting;
+SELECT * FROM caredata.check_visible_sets();
+BEGIN;
+SELECT regress_days_pass(1);
+-- tomorrow who rests on it refuses until somebody refreshes; others go on
+CREATE FUNCTION regress_count(release name) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE people text;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM %I.person', release) INTO people;
+	RETURN people;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN RETURN regexp_replace(SQLERRM, '\d{4}-\d\d-\d\d', 'DATE');
+END $$;
+SELECT name, regress_count(name) FROM caredata.release WHERE state = 'active' ORDER BY release_id;
+-- an objection meanwhile is no refresh
+SELECT caredata.record_objection((SELECT n::text FROM regress_number WHERE i = 3), 'local') > 0 AS recorded;
+SELECT regress_count('regress_north');
+SELECT caredata.refresh_visible_sets();
+TABLE regress_now;
+TABLE regress_dated;
+SELECT DISTINCT days_left FROM regress_lasting;
+SELECT practice_code, lsoa FROM care.person WHERE birth_year = 1954;
+TABLE regress_otherwise;
+SELECT * FROM caredata.check_visible_sets();
+ROLLBACK;
+-- beginnings ahead, and one registration under another: 6 comes back to One in
+-- two days, 1 is with Two for as long, 4 ends today; 2's default is no practice
+BEGIN;
+INSERT INTO care.gp_registration (person_id, registration_id, practice, registration_start, registration_end)
+SELECT p.person_id, 'ahead' || i, practice, caredata.today() + starts, caredata.today() + ends
+FROM (VALUES (6, 'Y90001', 2, NULL), (1, 'Y90002', -10, 1), (2, 'V81997', -1, 9), (7, 'Y90003', -5, 20)) v (i, practice, starts, ends)
+JOIN care.person p ON p.birth_year = 1950 + i;
+CREATE TEMP TABLE caredata_touched AS SELECT person_id FROM care.person;
+SELECT caredata.update_registrations(), caredata.refresh_person_visibility(array_agg(person_id)) FROM care.person;
+DROP TABLE caredata_touched;
+TABLE regress_now;
+TABLE regress_dated;
+TABLE regress_otherwise;
+SELECT DISTINCT days_left FROM regress_lasting;
+SELECT * FROM caredata.check_visible_sets();
+SELECT regress_days_pass(1);
+SELECT caredata.refresh_visible_sets();
+TABLE regress_now;
+TABLE regress_dated;
+TABLE regress_otherwise;
+SELECT DISTINCT days_left FROM regress_lasting;
+SELECT regress_days_pass(1);
+-- a merge keeps what is ahead of the one that stays
+SELECT caredata.merge_persons(a.person_id, b.person_id, 'a test of what lies ahead', true) = least(a.person_id, b.person_id) AS merged
+FROM care.person a, care.person b WHERE a.birth_year = 1952 AND b.birth_year = 1957;
+SELECT caredata.refresh_visible_sets();
+TABLE regress_now;
+TABLE regress_dated;
+TABLE regress_otherwise;
+SELECT count(*) AS of_nobody FROM care_identity.registration_change c WHERE NOT EXISTS (SELECT FROM care.person p WHERE p.person_id = c.person_id);
+SELECT * FROM caredata.check_visible_sets();
+ROLLBACK;
+
+-- 4. cohorts: by NHS number, a snapshot, whoever comes later joins
 INSERT INTO care_landing.cohort SELECT n::text || ',' FROM regress_number WHERE i IN (1, 3, 9);
 SET SESSION AUTHORIZATION regress_loader;
 SELECT caredata.import_cohort('Heart Failure', 'x');
@@ -148,7 +233,7 @@ INSERT INTO care_landing.cohort SELECT n::text FROM regress_number WHERE i IN (1
 SELECT caredata.import_cohort('heart_failure', 'Heart failure clinic');
 SELECT people FROM regress_seen() WHERE release = 'regress_cohort';
 
--- 4. denied
+-- 5. denied
 CREATE FUNCTION regress_try(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN EXECUTE statement; RETURN 'allowed'; EXCEPTION WHEN insufficient_privilege THEN RETURN SQLERRM; END $$;
 SET SESSION AUTHORIZATION regress_alice;
@@ -156,6 +241,9 @@ SELECT regress_try(s) FROM unnest(ARRAY[
 	'SELECT caredata.import_cohort(''x'', ''x'')',
 	'SELECT * FROM caredata.person_codes(''{everyone}'')',
 	'SELECT * FROM caredata.registered_on(''2020-01-01'')',
+	'SELECT caredata.update_registrations()',
+	'SELECT caredata.apply_registration_changes()',
+	'SELECT caredata.population_valid_until(''practice'', NULL)',
 	'SELECT caredata.population_coding(''practice'', NULL)',
 	'SELECT * FROM caredata.cohort',
 	'SELECT * FROM care_landing.cohort',

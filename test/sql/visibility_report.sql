@@ -111,7 +111,8 @@ ROLLBACK;
 \pset format aligned
 -- who has moved away from it
 BEGIN;
-UPDATE care.gp_registration SET practice = 'Y90003' WHERE person_id = 90;
+INSERT INTO care.gp_registration (person_id, registration_id, practice, registration_start, registration_end)
+VALUES (90, 'before', 'Y90003', '2010-01-01', '2019-12-31');
 SELECT caredata.set_rollout('{Y90003}', 'paused', 'x');
 SELECT outcome, detail FROM caredata.explain_visibility(regress_n(90), :plan) WHERE step = 6;
 ROLLBACK;

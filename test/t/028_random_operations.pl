@@ -121,11 +121,15 @@ $node->safe_psql(
 	-- Whom each release should show in a registry, by a plain query.
 	CREATE VIEW public.should_show AS
 	SELECT r.release_id, p.person_id
-	FROM caredata.release r CROSS JOIN care_identity.person ip JOIN care.person p ON p.person_id = ip.person_id
-	LEFT JOIN care.practice g ON g.practice_code = p.practice_code
+	FROM caredata.release r CROSS JOIN care_identity.person p
+	LEFT JOIN LATERAL (SELECT n.practice FROM care.gp_registration n
+					   WHERE n.person_id = p.person_id AND n.registration_start <= caredata.today()
+						 AND coalesce(n.registration_end, 'infinity') >= caredata.today()
+					   ORDER BY n.registration_start DESC, n.registration_id COLLATE "C" LIMIT 1) n ON true
+	LEFT JOIN care.practice g ON g.practice_code = n.practice
 	WHERE r.state IN ('active', 'suspended')
 	  AND CASE r.population_kind WHEN 'everyone' THEN true
-								 WHEN 'practice' THEN coalesce(p.practice_code = ANY (r.population_codes), false)
+								 WHEN 'practice' THEN coalesce(n.practice = ANY (r.population_codes), false)
 								 ELSE coalesce(g.commissioner_code = ANY (r.population_codes), false) END
 	  AND NOT EXISTS (SELECT FROM care_identity.identity i JOIN care_identity.objection o ON o.nhs_number = i.nhs_number
 					  WHERE i.person_id = p.person_id
@@ -159,7 +163,8 @@ my $releases = 0;
 my $record = 0;
 
 # A month of registrations: some people new, some with another practice, a few
-# without a number; and now and then an event that objects or withdraws.
+# without a number, some that end today; and now and then an event that objects
+# or withdraws.
 sub load_operation
 {
 	my @sql;
@@ -169,8 +174,9 @@ sub load_operation
 		my $i = 1 + int(rand($most));
 		my $number = rand() < 0.05 ? 'NULL' : "(SELECT n::text FROM public.number WHERE i = $i)";
 		my $start = sprintf('20%02d-%02d-%02d', 10 + int(rand(15)), 1 + int(rand(12)), 1 + int(rand(28)));
-		push @sql, "INSERT INTO care_landing.gp_registration (registration_id, practice, nhs_number, date_of_birth, sex, local_patient_id, registration_start)"
-		  . " VALUES ('r$record', 'Y9000@{[ 1 + int(rand(6)) ]}', $number, '19@{[ 10 + $i % 90 ]}-03-04', '@{[ 1 + $i % 2 ]}', 'p$i', '$start');";
+		my $end = rand() < 0.6 ? 'NULL' : pick('caredata.today()::text', "'2025-06-30'");
+		push @sql, "INSERT INTO care_landing.gp_registration (registration_id, practice, nhs_number, date_of_birth, sex, local_patient_id, registration_start, registration_end)"
+		  . " VALUES ('r$record', 'Y9000@{[ 1 + int(rand(6)) ]}', $number, '19@{[ 10 + $i % 90 ]}-03-04', '@{[ 1 + $i % 2 ]}', 'p$i', '$start', $end);";
 	}
 	push @sql, "CALL caredata.load('gp_registration');";
 	if (rand() < 0.4)
@@ -218,6 +224,11 @@ my %operation = (
 	rule => [ 1, sub { sprintf("SELECT caredata.set_objection_rule('type2', 'registry', NULL, NULL, NULL, %s, 'test');", pick('true', 'false')) } ],
 	no_rule => [ 1, sub { "SELECT public.remove_rule('type2', 'registry');" } ],
 	pause => [ 2, sub { sprintf("SELECT caredata.set_rollout('{Y9000%d}', '%s', 'test');", 1 + int(rand(6)), pick('paused', 'live')) } ],
+	# registrations that ended today have ended; nothing else in here is near enough
+	day => [ 2, sub { q{
+			UPDATE care.gp_registration SET registration_start = registration_start - 1, registration_end = registration_end - 1;
+			UPDATE care_identity.registration_change SET changes_on = changes_on - 1;
+			SELECT caredata.refresh_visible_sets();} } ],
 	refresh => [ 2, sub { 'SELECT caredata.refresh_visible_sets();' } ]);
 my $weight = 0;
 $weight += $_->[0] for values %operation;
