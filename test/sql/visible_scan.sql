@@ -126,6 +126,16 @@ SELECT statement, regress_nodes(statement) FROM unnest(ARRAY[
 	'DELETE FROM care.gp_event WHERE caredata.visible(person_id, ''1'', ''gp'')',
 	'MERGE INTO regress_row r USING regress_copy c ON r.other = c.other AND caredata.visible(r.person_id, ''1'', ''gp'') WHEN MATCHED THEN DELETE'
 	]) WITH ORDINALITY s (statement, n) ORDER BY n;
+-- a condition that has to come before visible()
+CREATE POLICY regress_other ON regress_row TO regress_scan_bob USING (other = 13);
+ALTER TABLE regress_row ENABLE ROW LEVEL SECURITY;
+CREATE VIEW regress_ordered AS SELECT other FROM regress_row WHERE caredata.visible(person_id, '1', 'gp');
+GRANT SELECT ON regress_row TO regress_scan_bob;
+ALTER VIEW regress_ordered OWNER TO regress_scan_bob;
+EXPLAIN (COSTS OFF) SELECT * FROM regress_ordered;
+ALTER TABLE regress_row DISABLE ROW LEVEL SECURITY;
+EXPLAIN (COSTS OFF) SELECT * FROM regress_ordered;
+DROP VIEW regress_ordered;
 -- another policy of a release's definer beside its own: refused as ever
 CREATE POLICY regress_wide ON care.person FOR SELECT TO regress_scan_definer USING (true);
 SELECT count(*) FROM regress_scan.person;
@@ -138,8 +148,10 @@ ALTER TABLE regress_row DROP COLUMN note;
 ALTER TABLE regress_row ADD COLUMN person_too integer NOT NULL DEFAULT 4;
 CREATE TABLE regress_bare ();
 INSERT INTO regress_bare DEFAULT VALUES;
-ALTER TABLE regress_bare ADD COLUMN person_id integer DEFAULT 3;
-INSERT INTO regress_bare VALUES (4), (NULL);
+ALTER TABLE regress_bare ADD COLUMN person_id integer DEFAULT 5;
+INSERT INTO regress_bare VALUES (4), (3), (NULL);
+ALTER TABLE regress_bare ADD COLUMN other integer;
+INSERT INTO regress_bare VALUES (NULL, 6);
 ALTER TABLE regress_bare ADD COLUMN added text DEFAULT 'later';
 CREATE FUNCTION regress_both(statement text) RETURNS TABLE (nodes integer, answer text, same boolean) LANGUAGE plpgsql AS $$
 DECLARE other text;
