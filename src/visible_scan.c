@@ -195,8 +195,7 @@ make_visible_path(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *policy,
 	cost_qual_eval_node(&call, (Node *) policy, root);
 	rel->baserestrictcost.startup -= call.startup;
 	rel->baserestrictcost.per_tuple += cpu_operator_cost - call.per_tuple;
-	scan = create_seqscan_path(root, rel, rel->lateral_relids,
-							   parallel_workers);
+	scan = create_seqscan_path(root, rel, NULL, parallel_workers);
 	rel->baserestrictcost = all;
 
 	path->path = *scan;
@@ -220,6 +219,7 @@ add_visible_paths(PlannerInfo *root, RelOptInfo *rel, Index rti,
 	if (!enable_visible_scan ||
 		rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION ||
 		rte->inh || rte->tablesample != NULL || IS_DUMMY_REL(rel) ||
+		rel->lateral_relids != NULL ||
 		bms_is_member(rti, root->all_result_relids))
 		return;
 	policy = find_visible_call(rel->baserestrictinfo, rti);
@@ -227,7 +227,15 @@ add_visible_paths(PlannerInfo *root, RelOptInfo *rel, Index rti,
 		return;
 
 	add_path(rel, make_visible_path(root, rel, policy, 0));
-	if (rel->consider_parallel && rel->lateral_relids == NULL)
+	/*
+	 * Where a join reads other partitions by an index, the planner wants the
+	 * rows that match the outer row of this one too, and makes such a path of
+	 * a sequential scan, but of no custom one.
+	 */
+	if (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
+		rel->pathlist = lappend(rel->pathlist,
+								create_seqscan_path(root, rel, NULL, 0));
+	if (rel->consider_parallel)
 	{
 		int			workers = compute_parallel_worker(rel, rel->pages, -1,
 													  max_parallel_workers_per_gather);
