@@ -21,7 +21,7 @@ CREATE FUNCTION caredata.check()
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF to_regclass('care.person') IS NULL OR to_regclass('care_identity.person') IS NULL THEN
+	IF to_regnamespace('care') IS NULL OR to_regnamespace('care_identity') IS NULL THEN
 		RAISE EXCEPTION 'this database is not a care database'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'A superuser makes it one with caredata.create_care_database().';

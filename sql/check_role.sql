@@ -89,7 +89,24 @@ BEGIN
 	JOIN pg_auth_members m ON m.roleid = o.oid
 	JOIN pg_roles g ON g.oid = m.member
 	WHERE o.rolname ~ '_definer$'
+	GROUP BY o.rolname
+	UNION ALL
+	SELECT 'warning', 'role ' || o.rolname,
+		   format('may be handed on to others by %s', string_agg(DISTINCT g.rolname, ', ' ORDER BY g.rolname)),
+		   format('REVOKE ADMIN OPTION FOR %I FROM them.', o.rolname)
+	FROM own o
+	JOIN pg_auth_members m ON m.roleid = o.oid AND m.admin_option
+	JOIN pg_roles g ON g.oid = m.member
+	WHERE NOT g.rolsuper
 	GROUP BY o.rolname;
+
+	RETURN QUERY
+	SELECT 'warning', 'database ' || b.datname,
+		   format('belongs to %s, who can set a search path for everybody and create objects in schema public', o.rolname),
+		   format('ALTER DATABASE %I OWNER TO the owner of the extension.', b.datname)
+	FROM pg_database b
+	JOIN pg_roles o ON o.oid = b.datdba
+	WHERE b.datname = current_database() AND NOT o.rolsuper;
 
 	-- Who holds which of them together.
 	RETURN QUERY
@@ -221,6 +238,46 @@ BEGIN
 	FROM caredata.counting_functions() f (oid)
 	WHERE has_function_privilege('public', f.oid, 'EXECUTE')
 	HAVING count(*) > 0;
+
+	-- Whoever owns a function of ours can put another in its place, and whoever
+	-- may use the type of the handles can make a value one.
+	RETURN QUERY
+	SELECT 'danger', 'function ' || p.oid::regprocedure,
+		   format('belongs to %s, who can change what it does', o.rolname),
+		   format('ALTER ROUTINE %s OWNER TO the owner of the extension.', p.oid::regprocedure)
+	FROM pg_depend d
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'caredata'
+	JOIN pg_proc p ON p.oid = d.objid
+	JOIN pg_roles o ON o.oid = p.proowner
+	WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+	  AND NOT o.rolsuper
+	UNION ALL
+	SELECT 'danger', 'type caredata.release_ref',
+		   format('may be used by %s', string_agg(coalesce(g.rolname, 'everybody'), ', ' ORDER BY g.rolname)),
+		   'REVOKE USAGE ON TYPE caredata.release_ref FROM them.'
+	FROM pg_type t
+	CROSS JOIN aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a
+	LEFT JOIN pg_roles g ON g.oid = a.grantee
+	WHERE t.oid = 'caredata.release_ref'::regtype AND a.grantee <> t.typowner
+	HAVING count(*) > 0;
+
+	-- What other extensions count, and where they lead.
+	RETURN QUERY
+	SELECT 'warning', 'function ' || p.oid::regprocedure,
+		   'tells everybody how many blocks their statements read, and so how many rows are withheld',
+		   format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', p.oid::regprocedure)
+	FROM pg_proc p
+	WHERE p.proname IN ('pg_stat_statements', 'pg_stat_kcache', 'pg_stat_monitor')
+	  AND has_function_privilege('public', p.oid, 'EXECUTE')
+	UNION ALL
+	SELECT 'warning', 'server ' || s.srvname,
+		   format('leads elsewhere with a login of its own, and may be used by %s', string_agg(coalesce(g.rolname, 'everybody'), ', ' ORDER BY g.rolname)),
+		   format('REVOKE USAGE ON FOREIGN SERVER %I FROM them.', s.srvname)
+	FROM pg_foreign_server s
+	CROSS JOIN aclexplode(s.srvacl) a
+	LEFT JOIN pg_roles g ON g.oid = a.grantee
+	WHERE a.grantee <> s.srvowner AND NOT coalesce(g.rolsuper, false)
+	GROUP BY s.srvname;
 
 	-- Others' functions that run as somebody whom no policy stops.
 	RETURN QUERY

@@ -48,6 +48,23 @@ BEGIN
 	WHERE n.nspname IN ('caredata', 'care', 'care_identity', 'care_landing')
 	  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT o.rolsuper;
 
+	RETURN QUERY
+	SELECT 'warning', 'dataset ' || d.dataset, format('its table care.%I is missing, so no load and no new release finds it', d.dataset),
+		   'Give it its name and schema back, or restore it.'
+	FROM caredata.dataset d
+	WHERE to_regclass(format('care.%I', d.dataset)) IS NULL
+	UNION ALL
+	SELECT 'warning', 'dataset ' || d.dataset,
+		   format('column %s of its table is missing, so no load and no new release finds it', string_agg(quote_ident(k.name), ', ' ORDER BY k.name COLLATE "C")),
+		   'Give it its name back, or restore it.'
+	FROM caredata.dataset d
+	CROSS JOIN LATERAL (SELECT c.column_name FROM caredata.dataset_column c WHERE c.dataset = d.dataset AND c.stored
+						UNION SELECT 'person_id') AS k (name)
+	WHERE to_regclass(format('care.%I', d.dataset)) IS NOT NULL
+	  AND NOT EXISTS (SELECT FROM pg_attribute a
+					  WHERE a.attrelid = to_regclass(format('care.%I', d.dataset)) AND a.attname = k.name AND NOT a.attisdropped)
+	GROUP BY d.dataset;
+
 	-- Policies: one for each dataset of each release in force, as
 	-- activate_release() makes it, and no other.
 	RETURN QUERY
@@ -87,7 +104,7 @@ BEGIN
 		   format('CREATE POLICY %I ON care.%I FOR SELECT TO %I USING (%s)',
 				  w.name, w.dataset, w.name || '_definer', w.condition)
 	FROM wanted w
-	WHERE w.state IN ('active', 'suspended')
+	WHERE w.state IN ('active', 'suspended') AND w.care_table IS NOT NULL
 	  AND NOT EXISTS (SELECT FROM present p WHERE p.polrelid = w.care_table AND p.polname = w.name);
 
 	RETURN QUERY

@@ -22,6 +22,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_policy.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -41,6 +42,7 @@
 #include "compat.h"
 #include "explain_gate.h"
 #include "release_gate.h"
+#include "visible.h"
 
 #define DEFINER_SUFFIX		"_definer"
 
@@ -229,44 +231,73 @@ check_perms_as(Oid roleid, CaredataReleaseRow *row, bool *is_definer,
 	return true;
 }
 
-/* Is this the call of visible() that a policy of the release has? */
+/*
+ * Is this the call of visible() that a policy of the release has, on this
+ * column?  The function is known by its C code: what somebody put in its place
+ * is not it.
+ */
 static bool
-is_policy_of(Expr *qual, int32 release_id)
+is_policy_of(Expr *qual, int32 release_id, AttrNumber person)
 {
 	FuncExpr   *call = (FuncExpr *) qual;
+	Var		   *column;
 	Const	   *handle;
-	char	   *name;
+	FmgrInfo	function;
 
 	if (qual == NULL || !IsA(qual, FuncExpr) || list_length(call->args) != 3)
 		return false;
-	name = get_func_name(call->funcid);
-	if (name == NULL || strcmp(name, "visible") != 0 ||
-		get_func_namespace(call->funcid) != get_namespace_oid("caredata", true))
+	fmgr_info(call->funcid, &function);
+	if (function.fn_addr != caredata_visible)
 		return false;
+	column = (Var *) linitial(call->args);
 	handle = (Const *) lsecond(call->args);
-	return IsA(handle, Const) && !handle->constisnull &&
+	return IsA(column, Var) && person != InvalidAttrNumber &&
+		column->varattno == person &&
+		IsA(handle, Const) && !handle->constisnull &&
 		DatumGetInt32(handle->constvalue) == release_id;
+}
+
+/* Has anybody made a policy for the table, whether or not it is in force? */
+static bool
+has_policy(Oid relid)
+{
+	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true,
+							  NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return found;
 }
 
 /*
  * A table of persons that a definer reads has to be under row security, by
  * the policy of the release and no other: one ALTER TABLE or DROP POLICY by
  * mistake, and a release would show everybody, or look empty.  Public facts
- * have no person_id.  Partitions are read through their parent, whose policies
- * are the ones that count.
+ * have no person_id and no policy.  Partitions are read through their parent,
+ * whose policies are the ones that count.
  */
 static bool
 check_table_protected(Oid relid, Oid definer, const CaredataReleaseRow *release,
 					  bool ereport_on_violation)
 {
 	char		relkind = get_rel_relkind(relid);
+	AttrNumber	person;
 	Relation	rel;
 	bool		enabled;
 	bool		own_policy = false;
 	char	   *other_policy = NULL;
 
-	if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
-		get_attnum(relid, "person_id") == InvalidAttrNumber)
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		return true;
+	person = get_attnum(relid, "person_id");
+	if (person == InvalidAttrNumber && !has_policy(relid))
 		return true;
 
 	rel = table_open(relid, AccessShareLock);
@@ -290,7 +321,7 @@ check_table_protected(Oid relid, Oid definer, const CaredataReleaseRow *release,
 					has_privs_of_role(definer, roles[i]);
 			if (!applies)
 				continue;
-			if (is_policy_of(policy->qual, release->release_id))
+			if (is_policy_of(policy->qual, release->release_id, person))
 				own_policy = true;
 			else
 				other_policy = pstrdup(policy->policy_name);

@@ -94,6 +94,14 @@ BEGIN;
 ALTER TABLE care.person OWNER TO regress_check_group;
 SELECT * FROM found WHERE subject = 'table care.person';
 ROLLBACK;
+-- renamed: still a care database, and check() says what is missing
+BEGIN;
+ALTER TABLE care.person RENAME TO people;
+SELECT * FROM found WHERE subject ~ '^dataset';
+ALTER TABLE care.gp_event RENAME COLUMN person_id TO who;
+ALTER TABLE care.gp_event RENAME COLUMN code TO read_code;
+SELECT severity, subject, finding FROM found WHERE subject ~ 'gp_event';
+ROLLBACK;
 
 -- 2. policies
 BEGIN;
@@ -198,8 +206,28 @@ GRANT caredata_linker, caredata_admin, regress_check_two_reader TO regress_check
 GRANT caredata_guardian TO regress_check_alice;
 TABLE found;
 ROLLBACK;
+BEGIN;
+GRANT regress_check_reader, caredata_guardian TO regress_check_group WITH ADMIN OPTION;
+ALTER DATABASE regress_check OWNER TO regress_check_group;
+SELECT * FROM found WHERE finding ~ 'handed on|belongs to';
+ROLLBACK;
 
 -- 6. rights
+BEGIN;
+ALTER FUNCTION caredata.visible(integer, caredata.release_ref, text) OWNER TO regress_check_group;
+GRANT USAGE ON TYPE caredata.release_ref TO regress_check_alice;
+SELECT * FROM found WHERE finding ~ 'belongs to|may be used by';
+ROLLBACK;
+BEGIN;
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;
+GRANT USAGE ON FOREIGN SERVER elsewhere TO regress_check_alice;
+TABLE found;
+REVOKE EXECUTE ON FUNCTION public.pg_stat_statements(boolean) FROM PUBLIC;
+REVOKE USAGE ON FOREIGN SERVER elsewhere FROM regress_check_alice;
+TABLE found;
+ROLLBACK;
 BEGIN;
 GRANT EXECUTE ON FUNCTION caredata.refresh_visible_sets() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION caredata.approve_release(integer, text, text) TO regress_check_alice;

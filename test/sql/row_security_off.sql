@@ -133,6 +133,36 @@ CREATE POLICY everybody ON care.person USING (true);
 SET LOCAL ROLE regress_alice;
 EXECUTE people;
 ROLLBACK;
+-- of the release, but of one person for all rows, or of another column; another
+-- function in the place of ours
+BEGIN;
+ALTER POLICY regress_off ON care.person USING (caredata.visible(1, '1'::caredata.release_ref, 'registry'));
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
+BEGIN;
+ALTER POLICY regress_off ON care.person USING (caredata.visible(birth_year, '1'::caredata.release_ref, 'registry'));
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
+BEGIN;
+CREATE OR REPLACE FUNCTION caredata.visible(person_id integer, release caredata.release_ref, setting text)
+	RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
+-- the column under another name, with its policy and without
+BEGIN;
+ALTER TABLE care.person RENAME COLUMN person_id TO who;
+SET LOCAL ROLE regress_alice;
+SAVEPOINT s;
+EXECUTE people;
+ROLLBACK TO s;
+RESET ROLE;
+ALTER TABLE care.person DISABLE ROW LEVEL SECURITY;
+SET LOCAL ROLE regress_alice;
+EXECUTE people;
+ROLLBACK;
 -- one for somebody else does no harm, nor does one that takes away
 BEGIN;
 CREATE POLICY auditor ON care.person TO caredata_auditor USING (true);
