@@ -11,7 +11,7 @@ CREATE TABLE caredata.agreement (
 	agreement_id      integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	reference         text NOT NULL UNIQUE CHECK (reference <> ''),
 	title             text NOT NULL CHECK (title <> ''),
-	organisation_code text NOT NULL CHECK (organisation_code <> ''),
+	organisation_code text NOT NULL CHECK (organisation_code ~ '^[A-Z0-9]{1,12}$'),
 	organisation_name text NOT NULL CHECK (organisation_name <> ''),
 	starts_on         date NOT NULL,
 	ends_on           date NOT NULL,
@@ -267,6 +267,27 @@ COMMENT ON FUNCTION caredata.check_not_barred(text) IS
 
 -- -------------------------------------------------------------- the paper
 
+-- A bar and the guard against differencing know an organisation by its code:
+-- one with a space in it that nobody sees would be another organisation.
+CREATE FUNCTION caredata.organisation_code(code text) RETURNS text
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	normal text := upper(btrim(organisation_code.code));
+BEGIN
+	IF normal ~ '^[A-Z0-9]{1,12}$' THEN
+		RETURN normal;
+	END IF;
+	RAISE EXCEPTION 'organisation code is not acceptable'
+		USING ERRCODE = 'invalid_parameter_value',
+			  HINT = 'An ODS code has letters A to Z and digits, and no space in it, not even one that cannot be seen.';
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.organisation_code(text) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.organisation_code(text) IS
+	'The code of an organisation as it is stored: upper case, without blanks around it; raises for anything but letters and digits';
+
 CREATE FUNCTION caredata.create_agreement(
 	reference         text,
 	title             text,
@@ -281,13 +302,15 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	new_id integer;
+	code text;
 BEGIN
 	IF create_agreement.starts_on > create_agreement.ends_on THEN
 		RAISE EXCEPTION 'agreement ends before it starts'
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'Give the first and the last day of the term.';
 	END IF;
-	PERFORM caredata.check_not_barred(upper(btrim(create_agreement.organisation_code)));
+	code := caredata.organisation_code(create_agreement.organisation_code);
+	PERFORM caredata.check_not_barred(code);
 	IF EXISTS (SELECT FROM caredata.agreement a WHERE a.reference = btrim(create_agreement.reference)) THEN
 		RAISE EXCEPTION 'agreement "%" already exists', btrim(create_agreement.reference)
 			USING ERRCODE = 'duplicate_object',
@@ -296,7 +319,7 @@ BEGIN
 	INSERT INTO caredata.agreement
 		(reference, title, organisation_code, organisation_name, starts_on, ends_on, created_by)
 	VALUES (btrim(create_agreement.reference), btrim(create_agreement.title),
-			upper(btrim(create_agreement.organisation_code)), btrim(create_agreement.organisation_name),
+			code, btrim(create_agreement.organisation_name),
 			create_agreement.starts_on, create_agreement.ends_on, caredata.requester())
 	RETURNING agreement_id INTO new_id;
 	RETURN new_id;

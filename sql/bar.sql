@@ -11,7 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	code     text := upper(btrim(bar_organisation.organisation_code));
+	code     text;
 	affected record;
 	grantee  record;
 	ended    integer := 0;
@@ -21,10 +21,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed',
 				  HINT = 'The register shows it.';
 	END IF;
-	IF coalesce(code, '') = '' THEN
-		RAISE EXCEPTION 'organisation is missing'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	code := caredata.organisation_code(bar_organisation.organisation_code);
 	LOCK TABLE caredata.barred_organisation IN SHARE ROW EXCLUSIVE MODE;
 	PERFORM caredata.check_not_barred(code);
 	INSERT INTO caredata.barred_organisation (organisation_code, reason, barred_by)
@@ -86,7 +83,7 @@ BEGIN
 	UPDATE caredata.barred_organisation b
 	SET lift_reason = btrim(request_bar_lift.reason),
 		lift_requested_by = caredata.requester(), lift_requested_at = now()
-	WHERE b.organisation_code = upper(btrim(request_bar_lift.organisation_code))
+	WHERE b.organisation_code = caredata.organisation_code(request_bar_lift.organisation_code)
 	  AND b.lifted_at IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'this organisation is not barred'
@@ -110,7 +107,7 @@ DECLARE
 BEGIN
 	SELECT b.* INTO bar
 	FROM caredata.barred_organisation b
-	WHERE b.organisation_code = upper(btrim(lift_bar.organisation_code))
+	WHERE b.organisation_code = caredata.organisation_code(lift_bar.organisation_code)
 	  AND b.lifted_at IS NULL
 	FOR UPDATE;
 	IF NOT FOUND OR bar.lift_requested_by IS NULL THEN

@@ -216,7 +216,7 @@ BEGIN
 		OR pg_has_role(acting, 'caredata_auditor', 'USAGE')
 		OR EXISTS (SELECT FROM pg_roles o
 					WHERE o.rolname = asked.name || '_reader'
-					  AND asked.state = 'active'
+					  AND asked.state = 'active' AND today BETWEEN asked.starts_on AND asked.ends_on
 					  AND pg_has_role(acting, o.oid, 'USAGE'))) THEN
 		RAISE EXCEPTION 'permission denied for release %', coalesce(release_effect.release::text, 'NULL')
 			USING ERRCODE = 'insufficient_privilege';

@@ -46,6 +46,13 @@ SELECT caredata.create_agreement('A-2', 'Backwards', 'QJG', 'ICB', '2024-04-01',
 SELECT caredata.create_agreement('', 'No reference', 'QJG', 'ICB', '2024-04-01', '2024-04-01');
 SELECT caredata.create_agreement(NULL, 'No reference', 'QJG', 'ICB', '2024-04-01', '2024-04-01');
 SELECT caredata.create_agreement('A-3', 'Past', 'QJG', 'ICB', '2020-04-01', '2021-03-31') AS past_agreement \gset
+-- a code that looks like another's would get round a bar and the guard against
+-- differencing
+SELECT caredata.create_agreement('A-4', 'Space', 'QJG' || chr(160), 'ICB', '2024-04-01', '2099-03-31');
+SELECT caredata.create_agreement('A-4', 'Nothing', 'QJG' || chr(8203), 'ICB', '2024-04-01', '2099-03-31');
+SELECT caredata.create_agreement('A-4', 'Wide', chr(65329) || 'JG', 'ICB', '2024-04-01', '2099-03-31');
+SELECT caredata.create_agreement('A-4', 'None', ' ', 'ICB', '2024-04-01', '2099-03-31');
+SELECT caredata.create_agreement('A-4', 'None', NULL, 'ICB', '2024-04-01', '2099-03-31');
 
 -- 2. releases: names
 SELECT caredata.create_release(:agreement, 'Upper', 'p', 'consent');

@@ -167,6 +167,7 @@ EXECUTE plain;
 SET SESSION AUTHORIZATION regress_guardian;
 SELECT caredata.bar_organisation('QZZ', ' ');
 SELECT caredata.bar_organisation(' ', 'x');
+SELECT caredata.bar_organisation('QZZ' || chr(160), 'x');
 SELECT caredata.bar_organisation(' qzz', 'sold the data on');
 SELECT caredata.bar_organisation('QZZ', 'again');
 SELECT organisation_code, reason, barred_by, lifted_by FROM caredata.barred_organisations();
