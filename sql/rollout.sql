@@ -3,6 +3,12 @@
 -- whoever is or was registered with a practice that is not live are withheld
 -- from every release, at once and for as long as it is not.
 --
+-- A practice tests in one of two ways. With counts (testing_counts) nobody's
+-- rows are shown, and rollout_status() has the number of its people. With
+-- made-up people (testing_synthetic) the rows of those are shown and nobody
+-- else's: whoever has NHS numbers, all of them from the range that is kept for
+-- synthetic data and never issued.
+--
 -- Who moved away from a paused practice is withheld as well, because the rows
 -- of a person come from every practice that they were registered with. A
 -- practice without a row has the default state, which is live until somebody
@@ -12,7 +18,7 @@
 CREATE TABLE caredata.rollout_event (
 	event_id       integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	practice_code  text,
-	state          text NOT NULL CHECK (state IN ('planned', 'testing', 'live', 'paused')),
+	state          text NOT NULL CHECK (state IN ('planned', 'testing_counts', 'testing_synthetic', 'live', 'paused')),
 	happened_at    timestamptz NOT NULL DEFAULT now(),
 	requester      name[] NOT NULL,
 	reason         text NOT NULL CHECK (reason <> '')
@@ -77,6 +83,26 @@ REVOKE ALL ON FUNCTION caredata.rollout_withholds() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.rollout_withholds() IS
 	'Whether the roll-out withholds GP rows of anybody';
 
+CREATE FUNCTION caredata.synthetic_persons(persons integer[] DEFAULT NULL)
+RETURNS SETOF integer
+LANGUAGE plpgsql STABLE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT i.person_id
+	  FROM care_identity.identity i
+	 WHERE i.nhs_number IS NOT NULL
+	   AND (synthetic_persons.persons IS NULL OR i.person_id = ANY (synthetic_persons.persons))
+	 GROUP BY i.person_id
+	HAVING bool_and(caredata.nhs_number_range(i.nhs_number) = 'synthetic');
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.synthetic_persons(integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION caredata.synthetic_persons(integer[]) IS
+	'Made-up persons: those with an NHS number, and every one of theirs from the synthetic range';
+
 CREATE FUNCTION caredata.rollout_persons(persons integer[] DEFAULT NULL)
 RETURNS SETOF integer
 LANGUAGE plpgsql STABLE ROWS 100000
@@ -96,12 +122,15 @@ BEGIN
 		ON r.person_id = i.person_id
 	  LEFT JOIN caredata.practices_in_rollout() s ON s.practice_code = r.practice
 	 WHERE (rollout_persons.persons IS NULL OR i.person_id = ANY (rollout_persons.persons))
-	   AND coalesce(s.state, default_state) <> 'live';
+	   AND coalesce(s.state, default_state) <> 'live'
+	   AND NOT (coalesce(s.state, default_state) = 'testing_synthetic'
+				AND i.person_id IN (SELECT m.person_id
+									  FROM caredata.synthetic_persons(rollout_persons.persons) m (person_id)));
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.rollout_persons(integer[]) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.rollout_persons(integer[]) IS
-	'Persons whose GP rows the roll-out withholds: who is or was registered with a practice that is not live';
+	'Persons whose GP rows the roll-out withholds: who is or was registered with a practice that is not live, but for made-up persons of a practice that tests with these';
 
 CREATE FUNCTION caredata.put_rollout_state(practices text[], state text, reason text)
 RETURNS integer
@@ -120,10 +149,10 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF put_rollout_state.state IS NULL
-	   OR put_rollout_state.state NOT IN ('planned', 'testing', 'live', 'paused') THEN
+	   OR put_rollout_state.state NOT IN ('planned', 'testing_counts', 'testing_synthetic', 'live', 'paused') THEN
 		RAISE EXCEPTION 'state of the roll-out is not on the list'
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'It is one of: planned, testing, live, paused.';
+				  HINT = 'It is one of: planned, testing_counts, testing_synthetic, live, paused.';
 	END IF;
 	SELECT string_agg(c, ', ' ORDER BY c) INTO missing
 	  FROM unnest(put_rollout_state.practices) c
@@ -165,7 +194,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.set_rollout(text[], text, text) FROM PUBLIC;
 COMMENT ON FUNCTION caredata.set_rollout(text[], text, text) IS
-	'Makes practices planned, testing, live or paused, in this transaction, and returns how many changed; a guardian decides who goes live';
+	'Makes practices planned, testing_counts, testing_synthetic, live or paused, in this transaction, and returns how many changed; a guardian decides who goes live';
 
 CREATE FUNCTION caredata.pause_rollout(practices text[], reason text)
 RETURNS integer
@@ -233,7 +262,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.rollout_status() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.rollout_status() IS
-	'State of every practice that has people or a state: since when, at whose request and why, and its people as a count that may be published; the counts are what a testing practice shows';
+	'State of every practice that has people or a state: since when, at whose request and why, and its people as a count that may be published; the counts are all that a practice shows that tests with counts';
 
 INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_admin',    'caredata.pause_rollout(text[],text)'),

@@ -143,9 +143,12 @@ BEGIN
 		IF 'gp' = ANY (shown) AND caredata.rollout_withholds() THEN
 			settings := '{gp}';
 			outcome := CASE WHEN EXISTS (SELECT FROM caredata.rollout_persons(ARRAY[person]))
-							THEN 'withholds' ELSE 'live' END;
-			SELECT string_agg(format('practice %s is %s', coalesce(k.code, 'not known'),
-									 caredata.rollout_state(k.code)), '; ' ORDER BY k.code)
+							THEN 'withholds' ELSE 'shows' END;
+			SELECT concat_ws('; ', string_agg(format('practice %s is %s', coalesce(k.code, 'not known'),
+													 caredata.rollout_state(k.code)), '; ' ORDER BY k.code),
+							 CASE WHEN bool_or(caredata.rollout_state(k.code) = 'testing_synthetic')
+								  THEN CASE WHEN EXISTS (SELECT FROM caredata.synthetic_persons(ARRAY[person]))
+											THEN 'the person is made up' ELSE 'the person is not made up' END END)
 			  INTO detail
 			  FROM (SELECT DISTINCT g.practice
 					  FROM (SELECT person) i (person_id)
