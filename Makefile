@@ -36,6 +36,7 @@ OBJS = \
 	src/dice_join.o \
 	src/dice_store.o \
 	src/domain_call.o \
+	src/drop_gate.o \
 	src/explain_gate.o \
 	src/ff1.o \
 	src/fellegi_sunter.o \

@@ -15,6 +15,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "drop_gate.h"
 #include "explain_gate.h"
 #include "master_key.h"
 #include "policy_first.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 	caredata_visible_scan_init();
 	caredata_release_gate_init();
 	caredata_explain_gate_init();
+	caredata_drop_gate_init();
 	caredata_spelling_init();
 	caredata_policy_first_init();
 

@@ -417,6 +417,7 @@ DROP VIEW made;
 DROP EXTENSION caredata;
 \echo :SQLSTATE
 BEGIN;
+SET LOCAL caredata.allow_drop = on;
 DROP EXTENSION caredata CASCADE;
 SELECT count(*) FROM care.gp_event;
 SET LOCAL ROLE regress_nobody;
