@@ -130,6 +130,7 @@ SQL_PARTS = \
 	sql/cluster.sql \
 	sql/differencing.sql \
 	sql/release_draft.sql \
+	sql/nhs_number_chain.sql \
 	sql/linkage.sql \
 	sql/linkkey.sql \
 	sql/link_model.sql \
@@ -144,6 +145,7 @@ SQL_PARTS = \
 	sql/link_template.sql \
 	sql/load.sql \
 	sql/person.sql \
+	sql/nhs_number_change.sql \
 	sql/identity_model.sql \
 	sql/release.sql \
 	sql/amendment.sql \
