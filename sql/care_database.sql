@@ -166,6 +166,19 @@ BEGIN
 	COMMENT ON COLUMN care_identity.nhs_number_change.superseded_by IS
 		'NULL: invalidated, stands for nobody';
 
+	CREATE TABLE care_identity.withdrawn_nhs_number_change (
+		nhs_number     caredata.nhs_number NOT NULL,
+		superseded_by  caredata.nhs_number,
+		source         text NOT NULL,
+		recorded_by    name NOT NULL,
+		recorded_at    timestamptz NOT NULL,
+		reason         text NOT NULL,
+		withdrawn_by   name[] NOT NULL,
+		withdrawn_at   timestamptz NOT NULL DEFAULT now()
+	);
+	COMMENT ON TABLE care_identity.withdrawn_nhs_number_change IS
+		'Changes of NHS numbers that were wrong: what was recorded, and who withdrew it and why';
+
 	CREATE TABLE care_identity.national_check (
 		nhs_number  caredata.nhs_number PRIMARY KEY,
 		allowed     boolean NOT NULL,
@@ -248,7 +261,8 @@ BEGIN
 
 	GRANT SELECT, INSERT, TRUNCATE ON care_landing.national_list, care_landing.cohort, care_landing.objection TO caredata_loader;
 	GRANT SELECT ON care_identity.person, care_identity.identity,
-		care_identity.nhs_number_change TO caredata_linker;
+		care_identity.nhs_number_change,
+		care_identity.withdrawn_nhs_number_change TO caredata_linker;
 	GRANT SELECT ON care_landing.quarantine TO caredata_loader;
 END
 $$;
