@@ -206,20 +206,17 @@ REVOKE ALL ON FUNCTION caredata.apply_registration_changes() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.apply_registration_changes() IS
 	'Brings persons up to date whose registrations began or ended since, without a load that says so';
 
-CREATE FUNCTION caredata.population_valid_until(kind text, on_day date) RETURNS date
+CREATE FUNCTION caredata.registered_until() RETURNS date
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF population_valid_until.kind IN ('practice', 'commissioner') AND population_valid_until.on_day IS NULL THEN
-		RETURN (SELECT min(c.changes_on) - 1 FROM care_identity.registration_change c);
-	END IF;
-	RETURN NULL;
+	RETURN (SELECT min(c.changes_on) - 1 FROM care_identity.registration_change c);
 END
 $$;
-REVOKE ALL ON FUNCTION caredata.population_valid_until(text, date) FROM PUBLIC;
-COMMENT ON FUNCTION caredata.population_valid_until(text, date) IS
-	'Last day on which a population is what it was made, by what loads have brought; NULL for no end';
+REVOKE ALL ON FUNCTION caredata.registered_until() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.registered_until() IS
+	'Last day before somebody''s registration begins or ends, by what loads have brought; NULL for no end';
 
 CREATE FUNCTION caredata.person_codes(
 	codings text[], persons integer[] DEFAULT NULL)
@@ -234,76 +231,45 @@ DECLARE
 	base    text;
 	on_day  date;
 BEGIN
-	IF 'everyone' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'everyone'::text, ''::text
-		  FROM care_identity.person p
-		 WHERE person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons);
-	END IF;
-	IF 'practice' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'practice'::text, p.practice_code::text
-		  FROM care.person p
-		 WHERE p.practice_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'commissioner' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'commissioner'::text, g.commissioner_code::text
-		  FROM care.person p
-		  JOIN care.practice g ON g.practice_code = p.practice_code
-		 WHERE g.commissioner_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'lsoa' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'lsoa'::text, p.lsoa::text
-		  FROM care.person p
-		 WHERE p.lsoa IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'msoa' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'msoa'::text, a.msoa_code::text
-		  FROM care.person p
-		  JOIN care.lsoa a ON a.lsoa_code = p.lsoa
-		 WHERE a.msoa_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'district' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT p.person_id, 'district'::text, a.local_authority_code::text
-		  FROM care.person p
-		  JOIN care.lsoa a ON a.lsoa_code = p.lsoa
-		 WHERE a.local_authority_code IS NOT NULL
-		   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons));
-	END IF;
-	IF 'cohort' = ANY (person_codes.codings) THEN
-		RETURN QUERY
-		SELECT i.person_id, 'cohort'::text, m.cohort
-		  FROM care_identity.cohort_member m
-		  JOIN care_identity.identity i ON i.nhs_number OPERATOR(caredata.=) m.nhs_number
-		 WHERE person_codes.persons IS NULL OR i.person_id = ANY (person_codes.persons);
-	END IF;
-
-	-- a day's registrations: practice@2025-04-01
 	FOR coding, base, on_day IN
-		SELECT c.coding, split_part(c.coding, '@', 1), split_part(c.coding, '@', 2)::date
+		SELECT c.coding, split_part(c.coding, '@', 1), nullif(split_part(c.coding, '@', 2), '')::date
 		  FROM unnest(person_codes.codings) AS c (coding)
-		 WHERE c.coding LIKE '%@%'
 	LOOP
-		RETURN QUERY
-		SELECT r.person_id, coding,
-			   CASE base WHEN 'practice' THEN r.practice
-						 WHEN 'commissioner' THEN h.commissioner_code
-						 WHEN 'lsoa' THEN r.lsoa
-						 WHEN 'msoa' THEN a.msoa_code
-						 WHEN 'district' THEN a.local_authority_code END
-		  FROM caredata.registered_on(on_day, person_codes.persons) r
-		  LEFT JOIN care.practice_commissioner h
-			ON base = 'commissioner' AND h.practice_code = r.practice
-		   AND h.from_date <= on_day AND (h.to_date IS NULL OR h.to_date >= on_day)
-		  LEFT JOIN care.lsoa a ON a.lsoa_code = r.lsoa;
+		IF base = 'everyone' THEN
+			RETURN QUERY
+			SELECT p.person_id, coding, ''
+			  FROM care_identity.person p
+			 WHERE person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons);
+		ELSIF base = 'cohort' THEN
+			RETURN QUERY
+			SELECT i.person_id, coding, m.cohort
+			  FROM care_identity.cohort_member m
+			  JOIN care_identity.identity i ON i.nhs_number OPERATOR(caredata.=) m.nhs_number
+			 WHERE person_codes.persons IS NULL OR i.person_id = ANY (person_codes.persons);
+		ELSE
+			-- The plan is for this coding: of now and the day it has one, and
+			-- it joins only what the code comes from.
+			RETURN QUERY
+			SELECT h.person_id, coding,
+				   CASE base WHEN 'practice' THEN h.practice
+							 WHEN 'commissioner' THEN h.commissioner
+							 WHEN 'lsoa' THEN h.lsoa
+							 WHEN 'msoa' THEN a.msoa_code
+							 WHEN 'district' THEN a.local_authority_code END
+			  FROM (SELECT p.person_id, p.practice_code::text, g.commissioner_code::text, p.lsoa::text
+					  FROM care.person p
+					  LEFT JOIN care.practice g ON g.practice_code = p.practice_code
+					 WHERE on_day IS NULL
+					   AND (person_codes.persons IS NULL OR p.person_id = ANY (person_codes.persons))
+					UNION ALL
+					SELECT r.person_id, r.practice, c.commissioner_code::text, r.lsoa
+					  FROM caredata.registered_on(on_day, person_codes.persons) r
+					  LEFT JOIN care.practice_commissioner c
+						ON c.practice_code = r.practice AND c.from_date <= on_day
+					   AND (c.to_date IS NULL OR c.to_date >= on_day)
+					 WHERE on_day IS NOT NULL) h (person_id, practice, commissioner, lsoa)
+			  LEFT JOIN care.lsoa a ON a.lsoa_code = h.lsoa;
+		END IF;
 	END LOOP;
 END
 $$;

@@ -298,13 +298,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	list_at  timestamptz := caredata.national_list_time();
+	list_at           timestamptz := caredata.national_list_time();
+	registered_until  date := caredata.registered_until();
 BEGIN
 	RETURN QUERY
 	SELECT s.set_id,
 		   least(min(n.effective_from) - 1,
 				 CASE WHEN r.exemption_ends_on >= computed_validity.as_of THEN r.exemption_ends_on END,
-				 caredata.population_valid_until(r.population_kind, r.population_on)),
+				 CASE WHEN r.population_kind IN ('practice', 'commissioner') AND r.population_on IS NULL
+					  THEN registered_until END),
 		   CASE WHEN 'national' = ANY (s.kinds) THEN list_at END
 	  FROM caredata.visible_set s
 	  JOIN caredata.release r ON r.release_id = s.release_id

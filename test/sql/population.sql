@@ -243,7 +243,7 @@ SELECT regress_try(s) FROM unnest(ARRAY[
 	'SELECT * FROM caredata.registered_on(''2020-01-01'')',
 	'SELECT caredata.update_registrations()',
 	'SELECT caredata.apply_registration_changes()',
-	'SELECT caredata.population_valid_until(''practice'', NULL)',
+	'SELECT caredata.registered_until()',
 	'SELECT caredata.population_coding(''practice'', NULL)',
 	'SELECT * FROM caredata.cohort',
 	'SELECT * FROM care_landing.cohort',
