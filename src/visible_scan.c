@@ -227,6 +227,7 @@ add_visible_paths(PlannerInfo *root, RelOptInfo *rel, Index rti,
 		return;
 
 	add_path(rel, make_visible_path(root, rel, policy, 0));
+
 	/*
 	 * Where a join reads other partitions by an index, the planner wants the
 	 * rows that match the outer row of this one too, and makes such a path of
@@ -268,6 +269,7 @@ plan_visible_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path,
 }
 
 /* ---- Execution ---- */
+
 static Node *
 create_visible_scan(CustomScan *cscan)
 {
