@@ -143,7 +143,11 @@ SQL_PARTS = \
 	sql/link.sql \
 	sql/link_explain.sql \
 	sql/link_template.sql \
+	sql/load_run.sql \
+	sql/load_field.sql \
+	sql/person_fact.sql \
 	sql/load.sql \
+	sql/quarantine.sql \
 	sql/person.sql \
 	sql/nhs_number_change.sql \
 	sql/identity_model.sql \

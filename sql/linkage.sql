@@ -711,4 +711,7 @@ INSERT INTO caredata.role_grant (role_name, routine) VALUES
 	('caredata_linker', 'caredata.set_link_setting(text, float8)'),
 	('caredata_linker', 'caredata.link_setting'),
 	('caredata_linker', 'caredata.use_link_rank(integer, boolean)'),
-	('caredata_linker', 'caredata.add_communal_postcode(text, text)');
+	('caredata_linker', 'caredata.add_communal_postcode(text, text)'),
+	('caredata_linker', 'caredata.link_rank'),
+	('caredata_linker', 'caredata.disabled_link_rank'),
+	('caredata_linker', 'caredata.communal_postcode');
