@@ -163,7 +163,7 @@ SELECT is_empty(
 		AND proargtypes::oid[] && ARRAY['text'::regtype, 'bytea'::regtype, 'cstring'::regtype, 'internal'::regtype]::oid[]$$,
 	'none of them takes a value that it would have to parse or decompress');
 SELECT cmp_ok((SELECT procost FROM member WHERE oid = 'visible(integer,release_ref,text)'::regprocedure), '>', 1::real,
-	'the policy function costs more than a comparison, so that cheap leakproof filters run first');
+	'the policy function costs more than a comparison, so that plans which call it less are preferred');
 
 -- Tables.
 SELECT set_eq(
