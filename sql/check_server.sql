@@ -31,7 +31,18 @@ BEGIN
 		   format('Set %s to on.', s.name)
 	FROM pg_settings s
 	WHERE (s.name IN ('fsync', 'full_page_writes') AND s.setting = 'off')
-	   OR (s.name = 'synchronous_commit' AND s.reset_val = 'off');
+	   OR (s.name = 'synchronous_commit' AND s.reset_val = 'off')
+	UNION ALL
+	SELECT 'danger', concat_ws(' ', 'setting synchronous_commit', 'of role ' || r.rolname, 'of database ' || b.datname),
+		   'after a crash an objection that was recorded may be gone',
+		   concat_ws(' ', 'ALTER', CASE WHEN d.setrole = 0 THEN format('DATABASE %I', b.datname)
+										ELSE concat_ws(' IN DATABASE ', format('ROLE %I', r.rolname), quote_ident(b.datname)) END,
+					 'RESET synchronous_commit')
+	FROM pg_db_role_setting d
+	LEFT JOIN pg_roles r ON r.oid = d.setrole
+	LEFT JOIN pg_database b ON b.oid = d.setdatabase
+	WHERE 'synchronous_commit=off' = ANY (d.setconfig)
+	  AND (d.setdatabase = 0 OR b.datname = current_database());
 
 	-- Identifiers in the log. A setting may be the server's, or be given to a
 	-- role or a database.

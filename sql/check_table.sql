@@ -65,6 +65,15 @@ BEGIN
 					  WHERE a.attrelid = to_regclass(format('care.%I', d.dataset)) AND a.attname = k.name AND NOT a.attisdropped)
 	GROUP BY d.dataset;
 
+	-- ALTER TABLE ... SET UNLOGGED makes a load faster, and a crash empty it: the
+	-- objections too, and the next refresh would show everybody.
+	RETURN QUERY
+	SELECT 'danger', 'table ' || c.oid::regclass, 'is not logged, so a crash of the server empties it',
+		   format('ALTER TABLE %s SET LOGGED', c.oid::regclass)
+	FROM pg_class c
+	JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname IN ('caredata', 'care', 'care_identity') AND c.relkind = 'r' AND c.relpersistence = 'u';
+
 	-- Policies: one for each dataset of each release in force, as
 	-- activate_release() makes it, and no other.
 	RETURN QUERY
