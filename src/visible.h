@@ -59,6 +59,16 @@ caredata_bit_is_set(const CaredataVisible *visible, int32 person_id)
 		((visible->bits[person >> 3] >> (person & 7)) & 1) != 0;
 }
 
+/* Have the processor fetch a bit that will be tested soon. */
+static inline void
+caredata_ask_for_bit(const CaredataVisible *visible, int32 person_id)
+{
+	uint32		person = (uint32) person_id;
+
+	if (person < visible->limit)
+		__builtin_prefetch(visible->bits + (person >> 3));
+}
+
 /* The policy function, for who calls it from C with an FmgrInfo of its own. */
 extern Datum caredata_visible(PG_FUNCTION_ARGS);
 

@@ -42,6 +42,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -65,6 +66,7 @@ typedef struct VisibleScanState
 	text	   *setting;
 	bool		ready;			/* visible is filled */
 	CaredataVisible visible;
+	BlockNumber asked_for;		/* page whose bits are on the way */
 } VisibleScanState;
 
 static bool enable_visible_scan = true;
@@ -277,6 +279,7 @@ create_visible_scan(CustomScan *cscan)
 
 	state->css.ss.ps.type = T_CustomScanState;
 	state->css.methods = &exec_methods;
+	state->asked_for = InvalidBlockNumber;
 	CAREDATA_SET_SLOT_OPS(&state->css, &TTSOpsBufferHeapTuple);
 	return (Node *) state;
 }
@@ -346,21 +349,56 @@ other_column_is_visible(const VisibleScanState *state, HeapTuple tuple)
 }
 
 /*
- * Test the bit of a row on its page.  The person is the first column of every
- * care table, where its place is known whatever comes behind it.
+ * The person of a row on its page, or NULL if it has to be looked for.  It is
+ * the first column of every care table, whose place is known whatever comes
+ * behind it.
  */
+static inline const int32 *
+person_on_page(const VisibleScanState *state, HeapTupleHeader row)
+{
+	if (unlikely(state->person_attno != 1 ||
+				 HeapTupleHeaderGetNatts(row) == 0 ||
+				 ((row->t_infomask & HEAP_HASNULL) != 0 &&
+				  att_isnull(0, row->t_bits))))
+		return NULL;
+	return (const int32 *) ((char *) row + row->t_hoff);
+}
+
 static inline bool
 tuple_is_visible(const VisibleScanState *state, HeapTuple tuple)
 {
-	HeapTupleHeader row = tuple->t_data;
+	const int32 *person = person_on_page(state, tuple->t_data);
 
-	if (unlikely(state->person_attno != 1 ||
-				 HeapTupleHeaderGetNatts(row) == 0))
+	if (unlikely(person == NULL))
 		return other_column_is_visible(state, tuple);
-	if (unlikely(HeapTupleHasNulls(tuple) && att_isnull(0, row->t_bits)))
-		return false;
-	return caredata_bit_is_set(&state->visible,
-							   *(int32 *) ((char *) row + row->t_hoff));
+	return caredata_bit_is_set(&state->visible, *person);
+}
+
+/*
+ * The bits of a large set lie far apart, and each would be waited for: 90 ns a
+ * row with a set of 57 million persons.  So they are asked for all together
+ * when the scan comes to a page, and have come when their rows do.  That is a
+ * hint to the processor, no more; what a row shows is not decided here.
+ */
+static pg_noinline void
+ask_for_bits_of_page(VisibleScanState *state, HeapScanDesc scan)
+{
+	Page		page = BufferGetPage(scan->rs_cbuf);
+	int			nrows = (int) scan->rs_ntuples;
+	int			i;
+
+	state->asked_for = scan->rs_cblock;
+	if ((scan->rs_base.rs_flags & SO_ALLOW_PAGEMODE) == 0)
+		return;					/* the rows of the page are not known */
+	for (i = 0; i < nrows; i++)
+	{
+		ItemId		item = PageGetItemId(page, scan->rs_vistuples[i]);
+		const int32 *person =
+			person_on_page(state, (HeapTupleHeader) PageGetItem(page, item));
+
+		if (person != NULL)
+			caredata_ask_for_bit(&state->visible, *person);
+	}
 }
 
 /* Access method of ExecScan(): the next row whose bit is set. */
@@ -370,6 +408,7 @@ next_visible(ScanState *ss)
 	VisibleScanState *state = (VisibleScanState *) ss;
 	TupleTableSlot *slot = ss->ss_ScanTupleSlot;
 	ScanDirection direction = ss->ps.state->es_direction;
+	HeapScanDesc scan;
 	HeapTuple	tuple;
 
 	if (unlikely(!state->ready))
@@ -380,11 +419,14 @@ next_visible(ScanState *ss)
 												 ss->ps.state->es_snapshot,
 												 0, NULL);
 
-	while ((tuple = heap_getnext(ss->ss_currentScanDesc, direction)) != NULL)
+	scan = (HeapScanDesc) ss->ss_currentScanDesc;
+
+	while ((tuple = heap_getnext(&scan->rs_base, direction)) != NULL)
 	{
+		if (unlikely(scan->rs_cblock != state->asked_for))
+			ask_for_bits_of_page(state, scan);
 		if (tuple_is_visible(state, tuple))
-			return ExecStoreBufferHeapTuple(tuple, slot,
-											((HeapScanDesc) ss->ss_currentScanDesc)->rs_cbuf);
+			return ExecStoreBufferHeapTuple(tuple, slot, scan->rs_cbuf);
 		CHECK_FOR_INTERRUPTS();
 	}
 	return ExecClearTuple(slot);
