@@ -186,11 +186,9 @@ DECLARE
 	asked     caredata.national_list_request;
 	broken    bigint;
 	on_list   bigint;
-	not_sent  bigint;
 	known     bigint;
 BEGIN
 	LOCK TABLE caredata.national_list_request IN SHARE ROW EXCLUSIVE MODE;
-	PERFORM caredata.lock_visible_sets();
 	LOCK TABLE care_landing.national_list IN ACCESS EXCLUSIVE MODE;
 
 	SELECT r.* INTO asked
@@ -258,7 +256,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'The file answers another request, or is damaged; nothing was imported.';
 	END IF;
-	IF (asked.numbers - known) * 100 > asked.numbers * import_national_list.max_withheld_percent THEN
+	IF ((asked.numbers - known) * 100 <= asked.numbers * import_national_list.max_withheld_percent) IS NOT TRUE THEN
 		RAISE EXCEPTION 'the national list would withhold % of % NHS numbers', asked.numbers - known, asked.numbers
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'More than max_withheld_percent: the file may be cut short, or another one. If it is right, raise the limit.';
@@ -269,6 +267,7 @@ BEGIN
 	 WHERE r.request_id = asked.request_id;
 	PERFORM caredata.forget_national_list_numbers();
 	TRUNCATE care_landing.national_list;
+	-- locks the sets: from here on objections wait, and not before
 	PERFORM caredata.refresh_visible_sets();
 	RETURN asked.numbers - known;
 END

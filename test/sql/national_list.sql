@@ -112,6 +112,7 @@ ROLLBACK;
 DELETE FROM care_landing.national_list WHERE nhs_number IN (SELECT n::text || ',' FROM regress_number WHERE i IN (3, 21));
 SET SESSION AUTHORIZATION regress_loader;
 SELECT caredata.import_national_list(1, max_withheld_percent => 9);
+SELECT caredata.import_national_list(1, max_withheld_percent => NULL);
 SELECT caredata.import_national_list(1) AS withheld;
 RESET SESSION AUTHORIZATION;
 SELECT * FROM regress_withheld;
