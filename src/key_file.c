@@ -3,8 +3,8 @@
  *		Files that hold a key or another secret: what is asked of them, and
  *		reading them.
  *
- * Nothing here raises but caredata_report_key_file(): a secret is on the way,
- * and the caller wipes it first.
+ * Nothing here raises but what reports: a secret is on the way, and the caller
+ * wipes it first.
  */
 #include "postgres.h"
 
@@ -18,7 +18,6 @@
 #include "port.h"
 
 #include "key_file.h"
-#include "master_key.h"
 
 /* Is the file at path inside the data directory, links resolved? */
 static bool
@@ -141,6 +140,15 @@ caredata_read_key_file(const char *path, uint8 *contents, uint8 *key,
 	if (status == KEY_FILE_OK)
 		status = caredata_decode_key(contents, length, key);
 	return status;
+}
+
+void
+caredata_report_no_guarded_memory(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("could not allocate guarded memory for a key"),
+			 errhint("Raise the limit of locked memory (RLIMIT_MEMLOCK) of the server.")));
 }
 
 /*

@@ -5,6 +5,8 @@
 #ifndef CAREDATA_KEY_FILE_H
 #define CAREDATA_KEY_FILE_H
 
+#define CAREDATA_KEY_BYTES			32
+
 /* Of a file that holds a key or another secret. */
 typedef enum CaredataKeyFileStatus
 {
@@ -36,7 +38,7 @@ extern CaredataKeyFileStatus caredata_read_secret_file(const char *path,
  * a key; contents and key are guarded buffers.  A file that is longer shows by
  * the last byte of CAREDATA_KEY_FILE_BYTES.  Neither raises.
  */
-#define CAREDATA_KEY_FILE_BYTES	(2 * 32 + 3)
+#define CAREDATA_KEY_FILE_BYTES	(2 * CAREDATA_KEY_BYTES + 3)
 
 extern CaredataKeyFileStatus caredata_decode_key(const uint8 *contents,
 												 size_t length, uint8 *key);
@@ -51,5 +53,8 @@ extern CaredataKeyFileStatus caredata_read_key_file(const char *path,
 extern void caredata_report_key_file(CaredataKeyFileStatus status,
 									 const char *what, const char *path,
 									 bool setting, int error);
+
+/* Raise out_of_memory, with a hint about locked memory. */
+extern void caredata_report_no_guarded_memory(void);
 
 #endif							/* CAREDATA_KEY_FILE_H */

@@ -38,7 +38,6 @@
 
 #include "catalog.h"
 #include "compat.h"
-#include "key_file.h"
 #include "master_command.h"
 #include "master_key.h"
 
@@ -177,15 +176,6 @@ caredata_master_key_init(bool preloading)
  * Master key
  * ------------------------------------------------------------------------
  */
-
-void
-caredata_report_no_guarded_memory(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OUT_OF_MEMORY),
-			 errmsg("could not allocate guarded memory for a key"),
-			 errhint("Raise the limit of locked memory (RLIMIT_MEMLOCK) of the server.")));
-}
 
 /*
  * From here on this process holds key bytes, some of them in OpenSSL's

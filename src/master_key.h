@@ -9,8 +9,8 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "key_file.h"
 
-#define CAREDATA_KEY_BYTES			32
 #define CAREDATA_FINGERPRINT_BYTES	8
 
 /* What is kept of a master key. */
@@ -41,9 +41,6 @@ extern CaredataMasterKey *caredata_require_master_key(void);
 
 /* The key that rotate_master_key() goes over to, or raise. */
 extern CaredataMasterKey *caredata_next_master_key(void);
-
-/* Raise out_of_memory, with a hint about locked memory. */
-extern void caredata_report_no_guarded_memory(void);
 
 /* Fetch a bytea attribute that must have the given length. */
 extern void caredata_fetch_bytes(CaredataScan *scan, HeapTuple tuple,

@@ -22,7 +22,6 @@
 
 #include "catalog.h"
 #include "compat.h"
-#include "key_file.h"
 #include "master_key.h"
 #include "secret.h"
 
