@@ -5,7 +5,7 @@
 #ifndef CAREDATA_CLK_DATE_H
 #define CAREDATA_CLK_DATE_H
 
-#include "clk_plan.h"
+#include "clk_feature.h"
 
 /*
  * Has a format one year (%Y or %y), one month (%m, %b or %B) and one day (%d),

@@ -19,39 +19,6 @@
 
 #define PERMUTATION_LABEL	"caredata clk permutation 1"
 
-const char *
-caredata_clk_status_text(ClkStatus status)
-{
-	switch (status)
-	{
-		case CLK_OK:
-			break;
-		case CLK_LIBRARY_FAILED:
-			return "could not be hashed";
-		case CLK_NOT_UTF8:
-			return "is not UTF-8";
-		case CLK_TOO_LONG:
-			return "is too long";
-		case CLK_NOT_ASCII:
-			return "has characters outside ASCII";
-		case CLK_WRONG_CASE:
-			return "has letters of the other case";
-		case CLK_WRONG_LENGTH:
-			return "has a length that the schema does not allow";
-		case CLK_NOT_INTEGER:
-			return "is not an integer";
-		case CLK_OUT_OF_RANGE:
-			return "is out of the schema's range";
-		case CLK_NOT_DATE:
-			return "is not a date in the schema's format";
-		case CLK_NOT_IN_ENUM:
-			return "is not in the schema's list of values";
-		case CLK_NOT_NUMBER:
-			return "is not a number, or too great a one";
-	}
-	return "is valid";
-}
-
 static const char *
 plan_feature(const ClkSchema *schema, ClkFeature *feature)
 {

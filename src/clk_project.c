@@ -36,6 +36,7 @@
 #include "catalog.h"
 #include "clk.h"
 #include "clk_schema.h"
+#include "clk_value.h"
 #include "compat.h"
 #include "domain_call.h"
 #include "master_key.h"

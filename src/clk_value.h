@@ -6,9 +6,12 @@
 #ifndef CAREDATA_CLK_VALUE_H
 #define CAREDATA_CLK_VALUE_H
 
-#include "clk_plan.h"
+#include "clk_feature.h"
 
 #define CLK_VALUE_BYTES			(CLK_MAX_CHARACTERS * 4)
+
+/* What is wrong with a value, in words that do not repeat it. */
+extern const char *caredata_clk_status_text(ClkStatus status);
 
 /*
  * The normal form of a value, into CLK_VALUE_BYTES; its length is 0 for a

@@ -5,6 +5,7 @@
  *		hashes that are remembered as without.
  */
 #include "clk_encode.h"
+#include "clk_value.h"
 #include "clk_harden.h"
 #include "fuzz.h"
 #include "popcount.h"
