@@ -5,8 +5,8 @@
  *		hashes that are remembered as without.
  */
 #include "clk_encode.h"
-#include "clk_value.h"
 #include "clk_harden.h"
+#include "clk_value.h"
 #include "fuzz.h"
 #include "popcount.h"
 

@@ -9,8 +9,8 @@
 
 #include "clk_date.h"
 #include "clk_encode.h"
-#include "clk_value.h"
 #include "clk_harden.h"
+#include "clk_value.h"
 #include "clk_vectors.h"
 #include "popcount.h"
 #include "tap.h"
