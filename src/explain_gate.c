@@ -27,7 +27,7 @@
 
 #include "explain_gate.h"
 
-static ProcessUtility_hook_type next_utility_hook = NULL;
+static ProcessUtility_hook_type next_utility = standard_ProcessUtility;
 
 /* How many of them are under way, one inside the other. */
 static int	analyzing = 0;
@@ -57,21 +57,18 @@ explain_gate_utility(PlannedStmt *pstmt, const char *query_string,
 					 ParamListInfo params, QueryEnvironment *query_env,
 					 DestReceiver *dest, QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next =
-		next_utility_hook ? next_utility_hook : standard_ProcessUtility;
-
 	if (!is_explain_analyze(pstmt))
 	{
-		next(pstmt, query_string, read_only_tree, context, params, query_env,
-			 dest, completion);
+		next_utility(pstmt, query_string, read_only_tree, context, params,
+					 query_env, dest, completion);
 		return;
 	}
 
 	analyzing++;
 	PG_TRY();
 	{
-		next(pstmt, query_string, read_only_tree, context, params, query_env,
-			 dest, completion);
+		next_utility(pstmt, query_string, read_only_tree, context, params,
+					 query_env, dest, completion);
 	}
 	PG_FINALLY();
 	{
@@ -94,6 +91,7 @@ caredata_refuse_explain_analyze(void)
 void
 caredata_explain_gate_init(void)
 {
-	next_utility_hook = ProcessUtility_hook;
+	if (ProcessUtility_hook != NULL)
+		next_utility = ProcessUtility_hook;
 	ProcessUtility_hook = explain_gate_utility;
 }
