@@ -236,6 +236,7 @@ CREATE FUNCTION caredata.set_release_state(release_id integer, state text, reaso
 AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM caredata.commit_durably();
 	UPDATE caredata.release r SET state = set_release_state.state
 	WHERE r.release_id = set_release_state.release_id;
 	INSERT INTO caredata.release_event (release_id, state, requester, reason)

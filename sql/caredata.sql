@@ -48,6 +48,22 @@ REVOKE ALL ON FUNCTION caredata.catalog_changed() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.catalog_changed() IS
 	'Statement trigger of catalogue tables: tells every server process to re-read them';
 
+-- A session may have turned off waiting for the disk, and would then be told of
+-- an objection in force that a crash a moment later takes back.
+CREATE FUNCTION caredata.commit_durably() RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF current_setting('synchronous_commit') = 'off' THEN
+		PERFORM set_config('synchronous_commit', 'on', true);
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION caredata.commit_durably() FROM PUBLIC;
+COMMENT ON FUNCTION caredata.commit_durably() IS
+	'Has this transaction''s commit wait until it is on disk, whatever the session says of synchronous_commit';
+
 CREATE TABLE caredata.role_grant (
 	role_name  name NOT NULL,
 	routine    text NOT NULL,

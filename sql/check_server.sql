@@ -30,11 +30,16 @@ BEGIN
 	SELECT 'danger', 'setting ' || s.name, 'after a crash an objection that was recorded may be gone',
 		   format('Set %s to on.', s.name)
 	FROM pg_settings s
-	WHERE (s.name IN ('fsync', 'full_page_writes') AND s.setting = 'off')
-	   OR (s.name = 'synchronous_commit' AND s.reset_val = 'off')
+	WHERE s.name IN ('fsync', 'full_page_writes') AND s.setting = 'off'
 	UNION ALL
-	SELECT 'danger', concat_ws(' ', 'setting synchronous_commit', 'of role ' || r.rolname, 'of database ' || b.datname),
-		   'after a crash an objection that was recorded may be gone',
+	-- what changes who is visible waits for the disk all the same
+	SELECT 'warning', 'setting ' || s.name, 'after a crash an agreement, or results that a reader kept, may be gone',
+		   format('Set %s to on.', s.name)
+	FROM pg_settings s
+	WHERE s.name = 'synchronous_commit' AND s.reset_val = 'off'
+	UNION ALL
+	SELECT 'warning', concat_ws(' ', 'setting synchronous_commit', 'of role ' || r.rolname, 'of database ' || b.datname),
+		   'after a crash an agreement, or results that a reader kept, may be gone',
 		   concat_ws(' ', 'ALTER', CASE WHEN d.setrole = 0 THEN format('DATABASE %I', b.datname)
 										ELSE concat_ws(' IN DATABASE ', format('ROLE %I', r.rolname), quote_ident(b.datname)) END,
 					 'RESET synchronous_commit')

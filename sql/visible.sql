@@ -336,6 +336,7 @@ BEGIN
 				  HINT = 'Use BEGIN ISOLATION LEVEL READ COMMITTED.';
 	END IF;
 	LOCK TABLE caredata.visible_set IN SHARE ROW EXCLUSIVE MODE;
+	PERFORM caredata.commit_durably();
 END
 $$;
 REVOKE ALL ON FUNCTION caredata.lock_visible_sets() FROM PUBLIC;

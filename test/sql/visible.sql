@@ -401,6 +401,24 @@ SELECT DISTINCT chunks, persons, visible_persons FROM caredata.visible_set;
 SELECT count(*) FROM regress_all.person;
 ROLLBACK;
 
+-- a session that does not wait for the disk does for these
+SET synchronous_commit = off;
+BEGIN;
+SELECT caredata.record_objection('9990009996', 'local') > 0 AS recorded;
+SHOW synchronous_commit;
+COMMIT;
+SHOW synchronous_commit;
+BEGIN;
+SELECT caredata.suspend_release(1, 'Test.');
+SHOW synchronous_commit;
+ROLLBACK;
+SET synchronous_commit = local;
+BEGIN;
+SELECT caredata.withdraw_objection('9990009996', 'local');
+SHOW synchronous_commit;
+COMMIT;
+RESET synchronous_commit;
+
 -- 12. the writers are not for analysts
 CREATE FUNCTION regress_try(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN EXECUTE statement; RETURN 'allowed'; EXCEPTION WHEN insufficient_privilege THEN RETURN SQLERRM; END $$;
