@@ -58,6 +58,13 @@
 /* In EXPLAIN: Custom Scan (Visible Set) on gp_event. */
 #define NODE_NAME	"Visible Set"
 
+/*
+ * Sets of more persons than this, 1 MB of bits, are asked for page by page.
+ * For smaller ones that takes longer than waiting: 10 ns a row with a set of
+ * 1.7 million persons.
+ */
+#define NEAR_PERSONS	(8 * 1024 * 1024)
+
 typedef struct VisibleScanState
 {
 	CustomScanState css;		/* must be first */
@@ -66,7 +73,8 @@ typedef struct VisibleScanState
 	text	   *setting;
 	bool		ready;			/* visible is filled */
 	CaredataVisible visible;
-	BlockNumber asked_for;		/* page whose bits are on the way */
+	bool		far;			/* more bits than a processor's cache holds */
+	BlockNumber asked_for;		/* page whose bits are on the way, if far */
 } VisibleScanState;
 
 static bool enable_visible_scan = true;
@@ -333,6 +341,7 @@ prepare_visible_scan(VisibleScanState *state)
 						 state->release_id, state->setting);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
+	state->far = state->visible.limit > NEAR_PERSONS;
 	state->ready = true;
 }
 
@@ -423,7 +432,7 @@ next_visible(ScanState *ss)
 
 	while ((tuple = heap_getnext(&scan->rs_base, direction)) != NULL)
 	{
-		if (unlikely(scan->rs_cblock != state->asked_for))
+		if (unlikely(state->far && scan->rs_cblock != state->asked_for))
 			ask_for_bits_of_page(state, scan);
 		if (tuple_is_visible(state, tuple))
 			return ExecStoreBufferHeapTuple(tuple, slot, scan->rs_cbuf);
