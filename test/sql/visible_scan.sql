@@ -197,6 +197,18 @@ SELECT r.* FROM unnest(ARRAY[
 	'SELECT person_id FROM regress_bare b WHERE caredata.visible(person_id, ''1'', ''gp'') AND EXISTS (SELECT FROM regress_row r WHERE r.person_id = b.person_id)',
 	'SELECT person_id IN (SELECT person_id FROM regress_bare WHERE caredata.visible(person_id, ''1'', ''gp'')), count(*) FROM regress_row WHERE person_id < 6 GROUP BY 1'
 	]) WITH ORDINALITY s (statement, n), regress_both(statement) r ORDER BY n;
+-- a set of so many persons that its bits are asked for page by page
+BEGIN;
+INSERT INTO caredata.visible_chunk (set_id, chunk, version, bits)
+SELECT s.set_id, c, s.version, decode(repeat('00', 2048), 'hex') FROM caredata.visible_set s, generate_series(s.chunks, 519) c;
+UPDATE caredata.visible_set SET chunks = 520, version = nextval('caredata.visible_version');
+SELECT r.* FROM unnest(ARRAY[
+	'SELECT count(*), sum(late) FROM regress_row WHERE caredata.visible(person_id, ''1'', ''gp'')',
+	'SELECT b.person_id FROM regress_bare b WHERE caredata.visible(person_id, ''1'', ''gp'')',
+	'SELECT code, count(*) FROM regress_scan.gp_event GROUP BY code',
+	'SELECT code, count(*) FROM regress_truth.gp_event GROUP BY code'
+	]) WITH ORDINALITY s (statement, n), regress_both(statement) r ORDER BY n;
+ROLLBACK;
 -- a table without a row, even for who may not ask
 CREATE TABLE regress_empty (person_id integer NOT NULL);
 SELECT count(*) FROM regress_empty WHERE caredata.visible(person_id, '1', 'gp');
