@@ -71,6 +71,7 @@ BEGIN
 	IF dataset = 'death' THEN
 		INSERT INTO pg_temp.caredata_touched SELECT k.person_id FROM pg_temp.caredata_link k;
 		PERFORM caredata.update_deaths();
+		PERFORM caredata.update_registrations();
 	END IF;
 
 	-- Other datasets only fill what registrations left open.

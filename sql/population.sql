@@ -132,6 +132,8 @@ COMMENT ON FUNCTION caredata.registered_on(date, integer[]) IS
 -- A registration counts from its first day to its last, whether or not a load
 -- comes then. The days ahead are in care_identity.registration_change: they end
 -- visible sets that rest on who is registered now, as objections dated ahead do.
+-- A death is no move: the dead stay with the practice that they had on that day,
+-- or every count of a past year would lack them.
 CREATE FUNCTION caredata.update_registrations() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -144,8 +146,8 @@ BEGIN
 		SELECT t.person_id,
 			   -- as registered_on() has it
 			   (array_agg(g.practice ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
-					FILTER (WHERE g.registration_start <= today
-							  AND (g.registration_end IS NULL OR g.registration_end >= today)
+					FILTER (WHERE g.registration_start <= t.last_day
+							  AND (g.registration_end IS NULL OR g.registration_end >= t.last_day)
 							  AND d.code IS NULL))[1] AS practice,
 			   (array_agg(g.lsoa ORDER BY g.registration_start DESC, g.registration_id COLLATE "C")
 					FILTER (WHERE g.lsoa IS NOT NULL))[1] AS lsoa,
@@ -153,8 +155,12 @@ BEGIN
 						  g.registration_id COLLATE "C")
 					FILTER (WHERE g.ethnos IS NOT NULL))[1] AS ethnos,
 			   least(min(g.registration_start) FILTER (WHERE g.registration_start > today AND d.code IS NULL),
-					 min(g.registration_end + 1) FILTER (WHERE g.registration_end >= today AND d.code IS NULL)) AS changes_on
-		  FROM (SELECT DISTINCT o.person_id FROM pg_temp.caredata_touched o) t
+					 min(g.registration_end + 1) FILTER (WHERE g.registration_end >= today AND d.code IS NULL))
+				   AS changes_on
+		  FROM (SELECT o.person_id, coalesce(max(x.date_of_death), today) AS last_day
+				  FROM (SELECT DISTINCT u.person_id FROM pg_temp.caredata_touched u) o
+				  LEFT JOIN care.death x ON x.person_id = o.person_id AND x.date_of_death < today
+				 GROUP BY o.person_id) t
 		  LEFT JOIN care.gp_registration g ON g.person_id = t.person_id
 		  LEFT JOIN caredata.default_ods_code d ON d.code = g.practice
 		 GROUP BY t.person_id
@@ -181,7 +187,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION caredata.update_registrations() FROM PUBLIC;
 COMMENT ON FUNCTION caredata.update_registrations() IS
-	'Brings practice, area and ethnic category of the persons of pg_temp.caredata_touched up to date with their registrations: the practice is the one of the open registration that started last, or none';
+	'Brings practice, area and ethnic category of the persons of pg_temp.caredata_touched up to date with their registrations: the practice is the one of the open registration that started last, or none; of the dead, on the day of their death';
 
 CREATE FUNCTION caredata.apply_registration_changes() RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -192,6 +192,26 @@ SELECT count(*) AS of_nobody FROM care_identity.registration_change c WHERE NOT 
 SELECT * FROM caredata.check_visible_sets();
 ROLLBACK;
 
+-- the dead are where they were on the day of their death: 6 died while with
+-- One, and, as the register corrects it, after; 3 is with Two as before
+BEGIN;
+CREATE FUNCTION regress_death(i integer, day text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO care_landing.death (registration_id, nhs_number, date_of_birth, sex, date_of_death, underlying_cause)
+	SELECT 'd' || regress_death.i, n::text, (1950 + regress_death.i) || '-05-05', '1', day, 'I219' FROM regress_number r WHERE r.i = regress_death.i
+$$;
+SELECT regress_death(6, '2021-03-31'), regress_death(3, '2026-05-01');
+CALL caredata.load('death', 'first');
+TABLE regress_now;
+SELECT birth_year - 1950 AS i, practice_code, death_year FROM care.person WHERE death_year IS NOT NULL ORDER BY birth_year;
+TABLE regress_dated;
+SELECT * FROM caredata.check_visible_sets();
+SELECT regress_death(6, '2021-04-01');
+CALL caredata.load('death', 'corrected');
+TABLE regress_now;
+SELECT birth_year - 1950 AS i, practice_code, death_year FROM care.person WHERE death_year IS NOT NULL ORDER BY birth_year;
+SELECT * FROM caredata.check_visible_sets();
+ROLLBACK;
+
 -- 4. cohorts: by NHS number, a snapshot, whoever comes later joins
 INSERT INTO care_landing.cohort SELECT n::text || ',' FROM regress_number WHERE i IN (1, 3, 9);
 SET SESSION AUTHORIZATION regress_loader;
