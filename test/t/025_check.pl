@@ -86,7 +86,7 @@ mend();
 # durability
 configure('fsync = off', 'synchronous_commit = off');
 like(found('^setting (fsync|synchronous_commit)'),
-	qr/^danger\|setting fsync\|after a crash an objection.*\ndanger\|setting synchronous_commit\|/, 'objections that a crash may undo');
+	qr/^danger\|setting fsync\|after a crash an objection.*\nwarning\|setting synchronous_commit\|after a crash an agreement/, 'what a crash may undo');
 mend();
 
 # logs
