@@ -27,7 +27,7 @@ BEGIN
 	PERFORM caredata.define_dataset_column('person', 'lsoa', 'text',
 		'Lower layer super output area of the latest known address', format => 'lsoa');
 	PERFORM caredata.define_dataset_column('person', 'practice_code', 'text',
-		'GP practice where the person is registered now, an ODS code; empty for who is registered nowhere', format => 'ods');
+		'GP practice, an ODS code: where the person is registered now, or was when they died; empty for who is registered nowhere', format => 'ods');
 	PERFORM caredata.define_dataset_column('person', 'death_year', 'smallint',
 		'Year of death; empty for the living');
 	PERFORM caredata.define_dataset_column('person', 'death_month', 'smallint',
