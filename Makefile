@@ -87,10 +87,11 @@ OBJS = \
 	src/visible_scan.o \
 	src/wrap.o
 
-# The install script is the concatenation of these, in dependency order: a
-# part may use what stands above it, and nothing below but lock_visible_sets()
-# and the refreshes of visible.sql, which whoever changes what the sets rest on
-# has to call.
+# The install script is the concatenation of these, in dependency order: what
+# a part needs while it is installed stands above it.  Bodies of PL/pgSQL
+# functions, which are bound when they run, also call what stands below:
+# lock_visible_sets() and the refreshes of visible.sql, for whoever changes what
+# the sets rest on, and here and there something else.
 SQL_PARTS = \
 	sql/caredata.sql \
 	sql/requester.sql \
@@ -209,8 +210,8 @@ $(shell mkdir -p src)
 endif
 
 # What follows works on private servers, never on the one that PG_CONFIG names.
-.PHONY: test properties pg-upgrade valgrind sanitize demo demo-stop bench matrix fuzz \
-	core-regress long-test bench-large dist
+.PHONY: test properties pg-upgrade valgrind sanitize demo demo-stop bench quality matrix \
+	fuzz core-regress long-test bench-large dist
 
 test:
 	$(TOP)test/run $(SUITES)
